@@ -1,0 +1,327 @@
+"""The scan store: one preprocessed scan is two chunked compressed arrays and one JSON record.
+
+A store is a folder of ``<series_uid>.image.b2nd``, ``<series_uid>.lung.b2nd`` and ``<series_uid>.json``. The record is
+written last and removed first, so a scan exists exactly when its record does, and a killed writer leaves nothing
+that could be read. A scan whose preparation failed has a record too, with the reason and no arrays.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import blosc2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from medpipe.core.atomic import atomic_path, write_json
+from medpipe.core.errors import InputError
+from medpipe.core.fingerprint import digest
+from medpipe.ct.geometry import Geometry
+
+CHUNK_EDGE = 96
+"""Edge of a compressed chunk in voxels: a 96^3 patch touches at most eight of them."""
+
+BLOCK_EDGE = 32
+"""Edge of a block, the unit that is decompressed on a read."""
+
+ZSTD_LEVEL = 1
+"""CT noise does not compress further: higher levels cost time and win under 2 % of size."""
+
+FORMAT_VERSION = 1
+"""Raised when the layout of a record or an array changes; older scans are then prepared again."""
+
+INDEX_FILE = "index.json"
+"""Names the scans of the last complete preparation; without it, every scan with a record belongs to the store."""
+
+_UID_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
+
+
+def is_storable_uid(series_uid: str) -> bool:
+    """Whether a series uid can name a file: letters, digits, ``_ . -``, at most 128, not starting with a dot."""
+    return _UID_PATTERN.fullmatch(series_uid) is not None and f"{series_uid}.json" != INDEX_FILE
+
+
+def record_path(folder: Path, series_uid: str) -> Path:
+    """The JSON record of a scan.
+
+    Raises:
+        InputError: the uid cannot name a file.
+    """
+    if not is_storable_uid(series_uid):
+        raise InputError(
+            f"{folder}: series_uid {series_uid!r} cannot name a file; "
+            "expected 1 to 128 letters, digits, '_', '.' or '-', not starting with a dot"
+        )
+    return folder / f"{series_uid}.json"
+
+
+def _image_path(folder: Path, series_uid: str) -> Path:
+    return folder / f"{series_uid}.image.b2nd"
+
+
+def _lung_path(folder: Path, series_uid: str) -> Path:
+    return folder / f"{series_uid}.lung.b2nd"
+
+
+def read_record(folder: Path, series_uid: str) -> dict[str, Any] | None:
+    """The record of a scan, or None where there is none, or only a damaged one or one of an older format."""
+    try:
+        record = json.loads(record_path(folder, series_uid).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    if not isinstance(record, dict) or record.get("format") != FORMAT_VERSION:
+        return None
+    return record
+
+
+@dataclass
+class StoredScan:
+    """One preprocessed scan, opened lazily. Safe to pickle: a worker process opens its own handles.
+
+    Attributes:
+        folder: The store's folder.
+        series_uid: The scan.
+        geometry: Grid of the stored arrays: isotropic, canonical LPS axes, cropped to the lungs and a margin.
+        hu_window: Hounsfield units that were quantised to 0 and 255.
+    """
+
+    folder: Path
+    series_uid: str
+    geometry: Geometry
+    hu_window: tuple[float, float]
+    _handles: dict[str, blosc2.NDArray] = field(default_factory=dict, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handles": {}}
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along (z, y, x)."""
+        return self.geometry.shape_zyx
+
+    @property
+    def image(self) -> blosc2.NDArray:
+        """The image, uint8 (z, y, x), decompressed where it is indexed."""
+        return self._open(_image_path(self.folder, self.series_uid))
+
+    @property
+    def lung(self) -> blosc2.NDArray:
+        """The dilated lungs, uint8 0 or 1 (z, y, x), decompressed where indexed."""
+        return self._open(_lung_path(self.folder, self.series_uid))
+
+    def patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> NDArray[np.uint8]:
+        """A box of the image; what lies outside the scan is 0, the lower end of the window.
+
+        Args:
+            start_zyx: First voxel (z, y, x), 0-based; may be negative.
+            shape_zyx: Voxels along (z, y, x).
+        """
+        return _padded_read(self.image, start_zyx, shape_zyx)
+
+    def lung_patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> NDArray[np.uint8]:
+        """A box of the lung mask (0 or 1); what lies outside the scan is 0. Arguments as for `patch`."""
+        return _padded_read(self.lung, start_zyx, shape_zyx)
+
+    def _open(self, path: Path) -> blosc2.NDArray:
+        handle = self._handles.get(path.name)
+        if handle is None:
+            # One thread: blosc2's pool does not survive the fork of a data loader's worker.
+            handle = blosc2.open(str(path), mode="r", dparams=blosc2.DParams(nthreads=1))
+            self._handles[path.name] = handle
+        return handle
+
+
+def _padded_read(
+    array: blosc2.NDArray, start_zyx: Sequence[int], shape_zyx: Sequence[int]
+) -> NDArray[np.uint8]:
+    starts = [int(start) for start in start_zyx]
+    shape = [int(size) for size in shape_zyx]
+    low = [min(max(start, 0), limit) for start, limit in zip(starts, array.shape, strict=True)]
+    high = [
+        max(min(start + size, limit), first)
+        for start, size, limit, first in zip(starts, shape, array.shape, low, strict=True)
+    ]
+    inside = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
+    if starts == low and all(
+        last - first == size for first, last, size in zip(low, high, shape, strict=True)
+    ):
+        return np.asarray(array[inside])
+    patch = np.zeros(shape, dtype=np.uint8)
+    if all(last > first for first, last in zip(low, high, strict=True)):
+        target = tuple(
+            slice(first - start, last - start) for first, last, start in zip(low, high, starts, strict=True)
+        )
+        patch[target] = array[inside]
+    return patch
+
+
+class ScanStore:
+    """The preprocessed scans of a folder. Cheap to build, safe to pickle.
+
+    Args:
+        folder: A store's folder, as `write_scan` and `medpipe.ct.preprocess.preprocess` fill it.
+
+    Raises:
+        InputError: the folder does not exist.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise InputError(
+                f"{self.folder}: expected the folder of a scan store; run the preprocess node first"
+            )
+        self._records = dict(self._read_records())
+        self._open: dict[str, StoredScan] = {}
+
+    def _read_records(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        index = self.folder / INDEX_FILE
+        if index.is_file():
+            uids = json.loads(index.read_text(encoding="utf-8"))["series_uids"]
+        else:
+            uids = [path.name.removesuffix(".json") for path in self.folder.glob("*.json")]
+        for uid in sorted(uids):
+            record = read_record(self.folder, uid)
+            if record is not None:
+                yield uid, record
+
+    @property
+    def series_uids(self) -> list[str]:
+        """The scans that can be opened, sorted."""
+        return [uid for uid, record in self._records.items() if record["status"] == "stored"]
+
+    @property
+    def rejections(self) -> pd.DataFrame:
+        """The scans that could not be prepared: columns series_uid, code, reason."""
+        rows = [
+            (uid, record["code"], record["reason"])
+            for uid, record in self._records.items()
+            if record["status"] == "rejected"
+        ]
+        return pd.DataFrame(rows, columns=["series_uid", "code", "reason"], dtype="str")
+
+    def __len__(self) -> int:
+        return len(self.series_uids)
+
+    def __contains__(self, series_uid: object) -> bool:
+        return isinstance(series_uid, str) and self._records.get(series_uid, {}).get("status") == "stored"
+
+    def open(self, series_uid: str) -> StoredScan:
+        """A scan of the store; opened once, then kept.
+
+        Raises:
+            InputError: the store does not hold the scan.
+        """
+        if series_uid not in self:
+            raise InputError(
+                f"{self.folder}: series_uid {series_uid!r} is not in the store of {len(self)} scans; "
+                "run the preprocess node, or look for the scan in `rejections`"
+            )
+        if series_uid not in self._open:
+            record = self._records[series_uid]
+            low, high = record["hu_window"]
+            self._open[series_uid] = StoredScan(
+                self.folder, series_uid, Geometry.from_dict(record["geometry"]), (float(low), float(high))
+            )
+        return self._open[series_uid]
+
+    def fingerprint(self) -> str:
+        """Digest of what the store holds, from the keys in the records: no voxel is read."""
+        return digest([[uid, record["status"], record["key"]] for uid, record in self._records.items()])
+
+
+def write_scan(
+    folder: Path,
+    series_uid: str,
+    image: NDArray[np.uint8],
+    lung: NDArray[np.uint8] | NDArray[np.bool_],
+    geometry: Geometry,
+    hu_window: tuple[float, float],
+    *,
+    key: str,
+) -> StoredScan:
+    """Write one scan to a store; a killed write leaves the store without that scan.
+
+    Args:
+        folder: The store's folder, made where it is missing.
+        series_uid: The scan.
+        image: Quantised image (z, y, x).
+        lung: Lung mask, same shape.
+        geometry: Grid of both arrays.
+        hu_window: Hounsfield units of 0 and 255.
+        key: Digest of everything the arrays were made from; `ScanStore.fingerprint` is built of these.
+
+    Raises:
+        InputError: shapes differ, or the uid cannot name a file.
+    """
+    if not image.shape == lung.shape == tuple(geometry.shape_zyx):
+        raise InputError(
+            f"{series_uid}: image {image.shape}, lung {lung.shape} and geometry {tuple(geometry.shape_zyx)} "
+            "must have one shape (z, y, x)"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    forget_scan(folder, series_uid)
+    _write_array(_image_path(folder, series_uid), image)
+    _write_array(_lung_path(folder, series_uid), lung)
+    window = (float(hu_window[0]), float(hu_window[1]))
+    write_json(
+        record_path(folder, series_uid),
+        {
+            "format": FORMAT_VERSION,
+            "status": "stored",
+            "key": key,
+            "geometry": geometry.to_dict(),
+            "hu_window": list(window),
+        },
+    )
+    return StoredScan(folder, series_uid, geometry, window)
+
+
+def write_rejection(folder: Path, series_uid: str, code: str, reason: str, *, key: str) -> None:
+    """Record that a scan could not be prepared, and why.
+
+    Args:
+        folder: The store's folder, made where it is missing.
+        series_uid: The scan.
+        code: Short code, e.g. ``no_lungs``.
+        reason: One sentence for a person.
+        key: Digest of everything the attempt was made from.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    forget_scan(folder, series_uid)
+    write_json(
+        record_path(folder, series_uid),
+        {"format": FORMAT_VERSION, "status": "rejected", "key": key, "code": code, "reason": reason},
+    )
+
+
+def write_index(folder: Path, series_uids: Sequence[str]) -> None:
+    """Say which scans make up the store now; scans of earlier preparations stay on disk, unread, and can be reused."""
+    write_json(folder / INDEX_FILE, {"series_uids": sorted(series_uids)})
+
+
+def forget_scan(folder: Path, series_uid: str) -> None:
+    """Remove a scan from a store; the record goes first."""
+    record_path(folder, series_uid).unlink(missing_ok=True)
+    _image_path(folder, series_uid).unlink(missing_ok=True)
+    _lung_path(folder, series_uid).unlink(missing_ok=True)
+
+
+def _write_array(path: Path, array: NDArray[Any]) -> None:
+    chunks = tuple(min(CHUNK_EDGE, size) for size in array.shape)
+    blocks = tuple(min(BLOCK_EDGE, size) for size in chunks)
+    with atomic_path(path) as temporary:
+        blosc2.asarray(
+            np.ascontiguousarray(array, dtype=np.uint8),
+            urlpath=str(temporary),
+            mode="w",
+            chunks=chunks,
+            blocks=blocks,
+            cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=ZSTD_LEVEL, nthreads=1),
+        )
