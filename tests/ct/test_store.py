@@ -142,9 +142,7 @@ def test_a_uid_that_cannot_name_a_file_is_refused(tmp_path: Path, uid: str):
 
 def test_shapes_must_agree(tmp_path: Path):
     with pytest.raises(InputError, match="one shape"):
-        write_scan(
-            tmp_path, "a", image_of(0), image_of(0)[1:], Geometry(SHAPE, (1, 1, 1)), (-1000.0, 400.0), key="k"
-        )
+        write_scan(tmp_path, "a", image_of(0), image_of(0)[1:], Geometry(SHAPE, (1, 1, 1)), (-1000.0, 400.0), key="k")
 
 
 def test_a_record_can_be_read_by_a_person(tmp_path: Path):

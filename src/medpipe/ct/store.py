@@ -1,8 +1,8 @@
 """The scan store: one preprocessed scan is two chunked compressed arrays and one JSON record.
 
-A store is a folder of ``<series_uid>.image.b2nd``, ``<series_uid>.lung.b2nd`` and ``<series_uid>.json``. The record is
-written last and removed first, so a scan exists exactly when its record does, and a killed writer leaves nothing
-that could be read. A scan whose preparation failed has a record too, with the reason and no arrays.
+A store is a folder of ``<series_uid>.image.b2nd``, ``<series_uid>.lung.b2nd`` and ``<series_uid>.json``. The
+record is written last and removed first, so a scan exists exactly when its record does, and a killed writer leaves
+nothing that could be read. A scan whose preparation failed has a record too, with the reason and no arrays.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ FORMAT_VERSION = 1
 """Raised when the layout of a record or an array changes; older scans are then prepared again."""
 
 INDEX_FILE = "index.json"
-"""Names the scans of the last complete preparation; without it, every scan with a record belongs to the store."""
+"""Names the scans of the last complete preparation; without it, every scan with a record belongs."""
+
+UInt8Array = NDArray[np.uint8]
 
 _UID_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
 
 
 def is_storable_uid(series_uid: str) -> bool:
-    """Whether a series uid can name a file: letters, digits, ``_ . -``, at most 128, not starting with a dot."""
+    """Whether a uid can name a file: at most 128 letters, digits, ``_ . -``, not starting with a dot."""
     return _UID_PATTERN.fullmatch(series_uid) is not None and f"{series_uid}.json" != INDEX_FILE
 
 
@@ -115,7 +117,7 @@ class StoredScan:
         """The dilated lungs, uint8 0 or 1 (z, y, x), decompressed where indexed."""
         return self._open(_lung_path(self.folder, self.series_uid))
 
-    def patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> NDArray[np.uint8]:
+    def patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt8Array:
         """A box of the image; what lies outside the scan is 0, the lower end of the window.
 
         Args:
@@ -124,7 +126,7 @@ class StoredScan:
         """
         return _padded_read(self.image, start_zyx, shape_zyx)
 
-    def lung_patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> NDArray[np.uint8]:
+    def lung_patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt8Array:
         """A box of the lung mask (0 or 1); what lies outside the scan is 0. Arguments as for `patch`."""
         return _padded_read(self.lung, start_zyx, shape_zyx)
 
@@ -137,26 +139,16 @@ class StoredScan:
         return handle
 
 
-def _padded_read(
-    array: blosc2.NDArray, start_zyx: Sequence[int], shape_zyx: Sequence[int]
-) -> NDArray[np.uint8]:
-    starts = [int(start) for start in start_zyx]
-    shape = [int(size) for size in shape_zyx]
-    low = [min(max(start, 0), limit) for start, limit in zip(starts, array.shape, strict=True)]
-    high = [
-        max(min(start + size, limit), first)
-        for start, size, limit, first in zip(starts, shape, array.shape, low, strict=True)
-    ]
-    inside = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
-    if starts == low and all(
-        last - first == size for first, last, size in zip(low, high, shape, strict=True)
-    ):
+def _padded_read(array: blosc2.NDArray, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt8Array:
+    start, shape = np.asarray(start_zyx, dtype=int), np.asarray(shape_zyx, dtype=int)
+    low = np.clip(start, 0, array.shape)
+    high = np.clip(start + shape, low, array.shape)
+    inside = tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))
+    if np.array_equal(high - low, shape):
         return np.asarray(array[inside])
     patch = np.zeros(shape, dtype=np.uint8)
-    if all(last > first for first, last in zip(low, high, strict=True)):
-        target = tuple(
-            slice(first - start, last - start) for first, last, start in zip(low, high, starts, strict=True)
-        )
+    if (high > low).all():
+        target = tuple(slice(first, last) for first, last in zip(low - start, high - start, strict=True))
         patch[target] = array[inside]
     return patch
 
@@ -174,9 +166,7 @@ class ScanStore:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise InputError(
-                f"{self.folder}: expected the folder of a scan store; run the preprocess node first"
-            )
+            raise InputError(f"{self.folder}: expected the folder of a scan store; run the preprocess node first")
         self._records = dict(self._read_records())
         self._open: dict[str, StoredScan] = {}
 
@@ -239,8 +229,8 @@ class ScanStore:
 def write_scan(
     folder: Path,
     series_uid: str,
-    image: NDArray[np.uint8],
-    lung: NDArray[np.uint8] | NDArray[np.bool_],
+    image: UInt8Array,
+    lung: UInt8Array | NDArray[np.bool_],
     geometry: Geometry,
     hu_window: tuple[float, float],
     *,
@@ -302,7 +292,7 @@ def write_rejection(folder: Path, series_uid: str, code: str, reason: str, *, ke
 
 
 def write_index(folder: Path, series_uids: Sequence[str]) -> None:
-    """Say which scans make up the store now; scans of earlier preparations stay on disk, unread, and can be reused."""
+    """Say which scans make up the store now; others stay on disk, unread, and can be used again."""
     write_json(folder / INDEX_FILE, {"series_uids": sorted(series_uids)})
 
 
