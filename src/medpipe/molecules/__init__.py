@@ -1,0 +1,1 @@
+"""SMILES cleaning, tokens, networks, adversarial training, sampling, MOSES metrics."""

@@ -1,0 +1,1 @@
+"""What is learned from scans: networks, targets, inference, FROC, measures."""

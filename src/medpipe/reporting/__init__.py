@@ -1,0 +1,1 @@
+"""Pictures: plots, slices with findings, molecule grids."""

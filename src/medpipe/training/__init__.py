@@ -1,0 +1,1 @@
+"""What both halves share on the GPU: Trainer set-up, checkpoints, seeds."""

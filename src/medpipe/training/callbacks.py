@@ -1,0 +1,80 @@
+"""What happens beside the training steps: progress, checkpoints, history."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+
+from medpipe.core.progress import Progress
+from medpipe.training.history import History
+
+
+class ShowProgress(Callback):
+    """A bar over optimizer steps with the time left and the newest losses."""
+
+    def __init__(self, description: str, max_steps: int) -> None:
+        self._progress = Progress(description, max_steps)
+        self._seen = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Opens the bar, at the step from which a resumed run goes on."""
+        self._progress.__enter__()
+        self._seen = 0
+        self._advance(trainer)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Moves the bar."""
+        self._advance(trainer)
+
+    def on_train_end(self, *_: Any) -> None:
+        """Closes the bar."""
+        self._progress.__exit__(None, None, None)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Closes the bar so that the error is read below it."""
+        self._progress.__exit__(type(exception), exception, None)
+
+    def _advance(self, trainer: pl.Trainer) -> None:
+        note = "  ".join(f"{name} {float(value):.4g}" for name, value in list(trainer.progress_bar_metrics.items())[:4])
+        self._progress.advance(trainer.global_step - self._seen, note)
+        self._seen = trainer.global_step
+
+
+class KeepLast(Callback):
+    """Writes the state of the unfinished run every so many optimizer steps, atomically."""
+
+    def __init__(self, path: Path, every_n_steps: int) -> None:
+        self._path = path
+        self._every = every_n_steps
+        self._saved = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Counts from where a resumed run goes on."""
+        self._saved = trainer.global_step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Saves when it is time. All processes take part: a strategy may have to gather the state."""
+        if trainer.global_step - self._saved < self._every:
+            return
+        self._saved = trainer.global_step
+        temporary = self._path.with_suffix(".part")
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            os.replace(temporary, self._path)
+
+
+class KeepHistory(Callback):
+    """Puts the history into every checkpoint and takes it out again."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def state_dict(self) -> dict[str, Any]:
+        """What goes into the checkpoint."""
+        return {"rows": self._history.rows()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the points of the part before the interruption."""
+        self._history.restore([(step, name, value) for step, name, value in state_dict["rows"]])
