@@ -59,8 +59,10 @@ class KeepLast(Callback):
         if trainer.global_step - self._saved < self._every:
             return
         self._saved = trainer.global_step
+        # Lightning logs a step after the callbacks; a resumed run needs this step's point in its history
+        trainer._logger_connector.update_train_step_metrics()
         temporary = self._path.with_suffix(".part")
-        trainer.save_checkpoint(temporary)
+        trainer.save_checkpoint(temporary, weights_only=False)
         if trainer.is_global_zero:
             os.replace(temporary, self._path)
 
