@@ -1,0 +1,17 @@
+"""Dataset types of the catalog: what the library reads and writes, as Kedro sees it."""
+
+from medpipe.datasets.checkpoint import CheckpointDataset
+from medpipe.datasets.files import FigureDataset, MetricsDataset, TableDataset
+from medpipe.datasets.path import PathDataset
+from medpipe.datasets.store import StoreDataset
+from medpipe.datasets.work import WorkFolderDataset
+
+__all__ = [
+    "CheckpointDataset",
+    "FigureDataset",
+    "MetricsDataset",
+    "PathDataset",
+    "StoreDataset",
+    "TableDataset",
+    "WorkFolderDataset",
+]

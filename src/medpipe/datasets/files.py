@@ -1,0 +1,61 @@
+"""kedro-datasets' Parquet, JSON and Matplotlib datasets, written atomically: a killed run leaves no half file."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro_datasets._typing import TablePreview
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.matplotlib import MatplotlibDataset
+from kedro_datasets.pandas import ParquetDataset
+
+from medpipe.core.atomic import atomic_path
+
+PREVIEW_ROWS = 20
+
+
+class _Atomic:
+    """Mixin that has the dataset below it write to a temporary name, which is then renamed."""
+
+    _filepath: PurePosixPath
+    _protocol: str
+
+    def save(self, data: Any) -> None:
+        """Saves ``data``; remote file systems replace objects atomically by themselves."""
+        save = super().save.__wrapped__  # type: ignore[misc] # the dataset's own, without Kedro's log lines a second time
+        if self._protocol != "file":
+            save(self, data)
+            return
+        target = self._filepath
+        with atomic_path(Path(target)) as temporary:
+            self._filepath = PurePosixPath(temporary)
+            try:
+                save(self, data)
+            finally:
+                self._filepath = target
+
+
+class TableDataset(_Atomic, ParquetDataset):
+    """A table as one Parquet file."""
+
+    def preview(self, nrows: int = PREVIEW_ROWS) -> TablePreview:
+        """First rows for Kedro-Viz, with missing values as empty text."""
+        table = self.load.__wrapped__(self).head(nrows)
+        return TablePreview(table.astype(object).where(table.notna(), "").to_dict(orient="split"))
+
+
+class FigureDataset(_Atomic, MatplotlibDataset):
+    """A Matplotlib figure as a picture."""
+
+
+class MetricsDataset(_Atomic, JSONDataset):
+    """A flat dictionary, name to number, as JSON."""
+
+    def preview(self) -> TablePreview:
+        """Names and values for Kedro-Viz."""
+        metrics = self.load.__wrapped__(self)
+        rows = [[name, _readable(value)] for name, value in metrics.items()]
+        return TablePreview({"index": list(range(len(rows))), "columns": ["metric", "value"], "data": rows})
+
+
+def _readable(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -1,0 +1,70 @@
+"""What the tables of the catalog must look like; checked whenever one is saved or loaded."""
+
+from pandera.pandas import Check, Column, DataFrameSchema
+
+SPLITS = ["train", "val", "test"]
+_POSITIVE = Check.gt(0)
+
+
+def _table(columns: dict[str, Column], unique: list[str] | None = None) -> DataFrameSchema:
+    return DataFrameSchema(columns, strict=True, ordered=False, unique=unique)
+
+
+CT_SCANS = _table(
+    {
+        "series_uid": Column("str", unique=True),
+        "patient_id": Column("str"),
+        "source": Column("str"),
+        "path": Column("str"),
+        "n_slices": Column("Int64", _POSITIVE, nullable=True),
+        "n_rows": Column("Int64", _POSITIVE, nullable=True),
+        "n_columns": Column("Int64", _POSITIVE, nullable=True),
+        "spacing_z_mm": Column("float64", _POSITIVE, nullable=True),
+        "spacing_y_mm": Column("float64", _POSITIVE, nullable=True),
+        "spacing_x_mm": Column("float64", _POSITIVE, nullable=True),
+        "kernel": Column("str", nullable=True),
+        "accepted": Column("bool"),
+        "rejection_code": Column("str", nullable=True),
+        "rejection_reason": Column("str", nullable=True),
+    }
+)
+
+CT_NODULES = _table(
+    {
+        "finding_id": Column("str", unique=True),
+        "series_uid": Column("str"),
+        "x_mm": Column("float64"),
+        "y_mm": Column("float64"),
+        "z_mm": Column("float64"),
+        "diameter_mm": Column("float64", _POSITIVE, nullable=True),
+        "kind": Column("str", Check.isin(["nodule", "irrelevant"])),
+        "readers": Column("Int64", Check.in_range(0, 4), nullable=True),
+        "malignancy": Column("float64", Check.in_range(1, 5), nullable=True),
+        "texture": Column("str", nullable=True),
+    }
+)
+
+CT_SPLITS = _table({"patient_id": Column("str", unique=True), "split": Column("str", Check.isin(SPLITS))})
+
+CANDIDATES = _table(
+    {
+        "series_uid": Column("str"),
+        "x_mm": Column("float64"),
+        "y_mm": Column("float64"),
+        "z_mm": Column("float64"),
+        "diameter_mm": Column("float64", _POSITIVE),
+        "probability": Column("float64", Check.in_range(0, 1)),
+    }
+)
+
+SMILES = _table({"smiles": Column("str", unique=True), "split": Column("str", Check.isin(SPLITS))})
+
+SMILES_REJECTED = _table(
+    {"line": Column("int64", Check.ge(0)), "text": Column("str"), "code": Column("str"), "reason": Column("str")}
+)
+
+GENERATED = _table({"smiles": Column("str")})
+
+HISTORY = _table(
+    {"step": Column("int64", Check.ge(0)), "name": Column("str"), "value": Column("float64", nullable=True)}
+)

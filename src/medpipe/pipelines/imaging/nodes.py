@@ -1,0 +1,103 @@
+"""The nodes of ``imaging``: each calls the library."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from medpipe.ct.params import CTSourceParams, IngestCTParams, PreprocessParams
+from medpipe.ct.store import ScanStore
+from medpipe.nodules.params import DetectParams, EvaluateParams, TrainDetectorParams
+from medpipe.training.checkpoint import Checkpoint
+
+
+def provide_ct(params: CTSourceParams, work: Path) -> Path:
+    """Makes the phantom cohort, fetches a public scan, or takes the user's folder; returns the folder."""
+    from medpipe.ct.sources import provide
+
+    return provide(params, work)
+
+
+def ingest_ct(raw: Path, params: IngestCTParams) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Finds and checks the scans and their findings, and splits the patients."""
+    from medpipe.ct.ingest import ingest
+
+    intake = ingest(raw, params)
+    return intake.scans, intake.nodules, intake.splits
+
+
+def preprocess(raw: Path, scans: pd.DataFrame, params: PreprocessParams, work: Path) -> ScanStore:
+    """Resamples, windows and crops every accepted scan into the store."""
+    from medpipe.ct.preprocess import preprocess
+
+    return preprocess(raw, scans, params, work)
+
+
+def draw_scans(store: ScanStore, scans: pd.DataFrame, nodules: pd.DataFrame, splits: pd.DataFrame) -> Figure:
+    """A sheet of mid-slices with their findings."""
+    from medpipe.ct.cohort import series_by_split
+    from medpipe.reporting.scans import overview
+
+    return overview(store, nodules, series_by_split(scans, splits, store.series_uids))
+
+
+def train_cnn(
+    store: ScanStore,
+    scans: pd.DataFrame,
+    nodules: pd.DataFrame,
+    splits: pd.DataFrame,
+    params: TrainDetectorParams,
+    pretrained: str,
+    work: Path,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """Trains the detector, or takes a trained one."""
+    from medpipe.ct.cohort import series_by_split
+    from medpipe.nodules.train import take_detector, train_detector
+
+    if pretrained:
+        return take_detector(Path(pretrained))
+    return train_detector(store, nodules, series_by_split(scans, splits, store.series_uids), params, work)
+
+
+def detect(
+    store: ScanStore, scans: pd.DataFrame, splits: pd.DataFrame, checkpoint: Checkpoint, params: DetectParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Candidates on the test scans, by the trained network and by the same network before training."""
+    from medpipe.ct.cohort import series_by_split
+    from medpipe.nodules.inference import detect, untrained
+
+    test = series_by_split(scans, splits, store.series_uids)["test"]
+    return detect(store, test, checkpoint, params), detect(store, test, untrained(checkpoint), params)
+
+
+def evaluate(
+    store: ScanStore,
+    scans: pd.DataFrame,
+    nodules: pd.DataFrame,
+    splits: pd.DataFrame,
+    candidates: pd.DataFrame,
+    control: pd.DataFrame,
+    checkpoint: Checkpoint,
+    params: EvaluateParams,
+) -> tuple[dict[str, float], pd.DataFrame, pd.DataFrame]:
+    """FROC, CPM and the measures at the operating point on the test scans, with the untrained control."""
+    from medpipe.ct.cohort import series_by_split
+    from medpipe.nodules.evaluate import evaluate_with_control
+
+    test = series_by_split(scans, splits, store.series_uids)["test"]
+    result = evaluate_with_control(candidates, control, nodules, test, checkpoint, params)
+    return result.metrics, result.curve, result.matches
+
+
+def draw_froc(curves: pd.DataFrame, metrics: dict[str, float]) -> Figure:
+    """Sensitivity against false positives a scan."""
+    from medpipe.reporting.froc import froc_figure
+
+    return froc_figure(curves, metrics)
+
+
+def draw_findings(store: ScanStore, outcomes: pd.DataFrame) -> Figure:
+    """Hits, misses and false alarms in three orthogonal slices each."""
+    from medpipe.reporting.scans import gallery
+
+    return gallery(store, outcomes)

@@ -1,0 +1,5 @@
+"""How pipelines are run."""
+
+from medpipe.runners.incremental import IncrementalRunner
+
+__all__ = ["IncrementalRunner"]

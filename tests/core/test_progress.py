@@ -1,0 +1,36 @@
+import logging
+
+import pytest
+
+from medpipe.core import progress
+from medpipe.core.parallel import parallel
+from medpipe.core.progress import Progress, track
+
+
+def test_items_pass_through_and_the_end_is_logged(caplog):
+    with caplog.at_level(logging.INFO):
+        assert list(track([1, 2, 3], "counting")) == [1, 2, 3]
+    assert "counting: 3 in" in caplog.text
+
+
+def test_time_left_is_logged(caplog, monkeypatch):
+    monkeypatch.setattr(progress, "LOG_INTERVAL_S", 0.0)
+    with caplog.at_level(logging.INFO), Progress("working", total=4) as bar:
+        bar.advance(2, "loss 0.5")
+    assert "working: 2 of 4, 0 s left loss 0.5" in caplog.text
+
+
+def test_terminal_gets_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert list(track(range(3), "counting")) == [0, 1, 2]
+    assert "counting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_results_come_in_the_order_of_the_items(n_jobs):
+    assert list(parallel(abs, [-3, 2, -1], description="abs", n_jobs=n_jobs)) == [3, 2, 1]
+
+
+def test_error_of_a_worker_is_raised():
+    with pytest.raises(TypeError, match="bad operand"):
+        list(parallel(abs, [1, None, 2], description="abs", n_jobs=2))
