@@ -1,0 +1,210 @@
+"""The scanner: blur of its kernel, correlated noise, streaks, the round field of view, rounding to integers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy import fft
+
+from medpipe.ct.phantom.anatomy import Anatomy
+from medpipe.ct.phantom.fields import Field, Points, smoothstep
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A reconstruction kernel.
+
+    Attributes:
+        name: Convolution kernel as scanners name it.
+        sigma_mm: Blur in the plane.
+        overshoot: Weight of the edge enhancement, 0 for none.
+        noise_hu: Standard deviation of the noise deep in soft tissue, at 2 mm slices.
+        noise_peak_per_mm: Spatial frequency of the strongest noise.
+    """
+
+    name: str
+    sigma_mm: float
+    overshoot: float
+    noise_hu: float
+    noise_peak_per_mm: float
+
+
+SOFT_KERNELS = (
+    Kernel("B30f", 0.62, 0.0, 13.0, 0.20),
+    Kernel("STANDARD", 0.58, 0.0, 15.0, 0.23),
+    Kernel("B40f", 0.56, 0.08, 16.0, 0.25),
+)
+SHARP_KERNELS = (
+    Kernel("B70f", 0.42, 0.45, 44.0, 0.48),
+    Kernel("LUNG", 0.45, 0.35, 36.0, 0.42),
+    Kernel("B60f", 0.46, 0.25, 28.0, 0.38),
+)
+
+
+@njit(cache=True, fastmath=True)
+def _along_rows(volume, taps):  # type: ignore[no-untyped-def]  # pragma: no cover
+    nz, ny, nx = volume.shape
+    half = len(taps) // 2
+    line = np.empty(nx + 2 * half, dtype=np.float32)
+    for k in range(nz):
+        for j in range(ny):
+            for i in range(nx):
+                line[i + half] = volume[k, j, i]
+            for i in range(half):
+                line[i] = volume[k, j, 0]
+                line[nx + half + i] = volume[k, j, nx - 1]
+            for i in range(nx):
+                total = np.float32(0)
+                for t in range(len(taps)):
+                    total += taps[t] * line[i + t]
+                volume[k, j, i] = total
+
+
+@njit(cache=True, fastmath=True)
+def _across_rows(volume, taps):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Along y of a (z, y, x) array, in place."""
+    nz, ny, nx = volume.shape
+    half = len(taps) // 2
+    n = len(taps)
+    ring = np.empty((n, nx), dtype=np.float32)
+    total = np.empty(nx, dtype=np.float32)
+    for k in range(nz):
+        for t in range(n):
+            ring[t] = volume[k, min(max(t - half, 0), ny - 1)]
+        first = 0
+        for j in range(ny):
+            if j > 0:
+                ring[first] = volume[k, min(j + half, ny - 1)]
+                first = (first + 1) % n
+            for i in range(nx):
+                total[i] = 0.0
+            for t in range(n):
+                weight = taps[t]
+                source = (first + t) % n
+                for i in range(nx):
+                    total[i] += weight * ring[source, i]
+            volume[k, j] = total
+
+
+def _taps(sigma: float, overshoot: float) -> npt.NDArray[np.float32]:
+    """Gaussian of ``sigma`` samples, sharpened by subtracting a wider one."""
+    half = max(1, int(np.ceil(3.0 * sigma * (1.6 if overshoot else 1.0))))
+    t = np.arange(-half, half + 1)
+    narrow = np.exp(-0.5 * (t / max(sigma, 0.2)) ** 2)
+    wide = np.exp(-0.5 * (t / max(1.7 * sigma, 0.3)) ** 2)
+    taps = (1.0 + overshoot) * narrow / narrow.sum() - overshoot * wide / wide.sum()
+    return taps.astype(np.float32)
+
+
+def blur(volume: Field, spacing_zyx: Points, kernel: Kernel) -> None:
+    """Applies the scanner's point spread to ``volume`` (z, y, x) in place: kernel in the plane, slice profile across."""
+    in_plane = _taps(kernel.sigma_mm / float(spacing_zyx[2]), kernel.overshoot)
+    _along_rows(volume, in_plane)
+    _across_rows(volume, _taps(kernel.sigma_mm / float(spacing_zyx[1]), kernel.overshoot))
+    _across_rows(volume.transpose(1, 0, 2), _taps(0.42, 0.0))
+
+
+@njit(cache=True, fastmath=True)
+def _finish(  # type: ignore[no-untyped-def]  # pragma: no cover
+    plane, noise, streaks, level, streak_level, start, step, k, round_off, centre, radius, pad, out
+):
+    """One slice: adds noise by the depth in the body, cuts the field of view, rounds."""
+    ny, nx = plane.shape
+    cz, cy, cx = level.shape
+    gz = min(max(start[0] + k * step[0], 0.0), cz - 1.001)
+    iz = int(gz)
+    wz = gz - iz
+    for j in range(ny):
+        gy = min(max(start[1] + j * step[1], 0.0), cy - 1.001)
+        iy = int(gy)
+        wy = gy - iy
+        for i in range(nx):
+            if radius > 0 and (j - centre[0]) ** 2 + (i - centre[1]) ** 2 > radius * radius:
+                out[j, i] = pad
+                continue
+            gx = min(max(start[2] + i * step[2], 0.0), cx - 1.001)
+            ix = int(gx)
+            wx = gx - ix
+            amount = (1 - wz) * (
+                (1 - wy) * ((1 - wx) * level[iz, iy, ix] + wx * level[iz, iy, ix + 1])
+                + wy * ((1 - wx) * level[iz, iy + 1, ix] + wx * level[iz, iy + 1, ix + 1])
+            ) + wz * (
+                (1 - wy) * ((1 - wx) * level[iz + 1, iy, ix] + wx * level[iz + 1, iy, ix + 1])
+                + wy * ((1 - wx) * level[iz + 1, iy + 1, ix] + wx * level[iz + 1, iy + 1, ix + 1])
+            )
+            value = plane[j, i] + amount * (noise[j, i] + streak_level * streaks[j, i])
+            out[j, i] = int(np.floor(min(max(value, round_off), 3071.0) + 0.5))
+
+
+def _noise_filters(shape: tuple[int, int], pixel_mm: float, peak: float) -> tuple[Field, Field]:
+    """Amplitudes of the noise's spectrum: ramp times a soft cut-off, and the same for horizontal streaks.
+
+    Filtered back-projection leaves a noise power spectrum that rises with frequency and falls with the kernel
+    (Riederer, Pelc and Chesler, Phys Med Biol 1978, 23:446).
+    """
+    fy = np.fft.fftfreq(shape[0], pixel_mm)[:, None]
+    fx = np.fft.rfftfreq(shape[1], pixel_mm)[None, :]
+    f = np.hypot(fy, fx)
+    power = (f + 0.015) * np.exp(-((f / peak) ** 2) * 0.5)
+    streaks = np.sqrt(np.abs(fy)) * np.exp(-((fx / 0.012) ** 2) - (fy / (0.7 * peak)) ** 2)
+
+    def normal(amplitude: npt.NDArray[np.float64]) -> Field:
+        scale = np.sqrt((2 * amplitude**2).sum() / 2)
+        return np.asarray(amplitude / scale * np.sqrt(shape[0] * shape[1]), dtype=np.float32)
+
+    return normal(np.sqrt(power)), normal(streaks)
+
+
+def noise_level(anatomy: Anatomy) -> Field:
+    """Relative noise on the coarse grid: 1 deep in soft tissue, less in the lungs, little in air."""
+    depth = -anatomy.layer("body")
+    level = 0.3 + 0.7 * smoothstep(depth, -10.0, 0.3 * 200 * anatomy.scale)
+    level = level * (1.0 - 0.3 * smoothstep(-anatomy.layer("lung"), 0.0, 30.0))
+    return np.ascontiguousarray(level, dtype=np.float32)
+
+
+def digitise(
+    volume: Field,
+    anatomy: Anatomy,
+    origin_zyx: Points,
+    spacing_zyx: Points,
+    kernel: Kernel,
+    rng: np.random.Generator,
+    pad_hu: int | None,
+) -> npt.NDArray[np.int16]:
+    """Adds noise and rounds.
+
+    Args:
+        volume: Blurred HU, (z, y, x).
+        anatomy: The patient, for how much noise there is where.
+        origin_zyx: Position of voxel (0, 0, 0), mm.
+        spacing_zyx: Voxel size, mm.
+        kernel: Decides strength and grain of the noise.
+        rng: Source of the noise.
+        pad_hu: Value outside the round field of view; None for a square one.
+    """
+    nz, ny, nx = volume.shape
+    pixel, thickness = float(spacing_zyx[2]), float(spacing_zyx[0])
+    grain, streak = _noise_filters((ny, nx), pixel, min(kernel.noise_peak_per_mm, 0.45 / pixel))
+    strength = kernel.noise_hu * np.sqrt(2.0 / thickness) * min(1.0, 0.9 / pixel) * rng.uniform(0.75, 1.25)
+    level = noise_level(anatomy) * np.float32(strength)
+    grid = anatomy.grid
+    start = (np.asarray(origin_zyx) - np.asarray(grid.origin_zyx_mm)) / grid.step_mm
+    step = np.asarray(spacing_zyx) / grid.step_mm
+    heights = (np.asarray(origin_zyx)[0] + thickness * np.arange(nz)) / anatomy.scale
+    shoulders = 0.15 + 0.85 * smoothstep(heights, 60.0, 110.0)
+    out = np.empty(volume.shape, dtype=np.int16)
+    previous = np.zeros((ny, nx), dtype=np.float32)
+    carry = float(np.exp(-thickness / 0.9))
+    radius = 0.5 * nx if pad_hu is not None else 0.0
+    centre = np.array([0.5 * (ny - 1), 0.5 * (nx - 1)])
+    for k in range(nz):
+        white = rng.standard_normal((ny, nx), dtype=np.float32)
+        spectrum = fft.rfft2(white)
+        fresh = fft.irfft2(spectrum * grain, s=(ny, nx))
+        previous = carry * previous + np.float32(np.sqrt(1 - carry**2)) * fresh
+        bands = fft.irfft2(spectrum * streak, s=(ny, nx)) if shoulders[k] > 0.2 else fresh
+        amount = float(0.5 * shoulders[k]) if shoulders[k] > 0.2 else 0.0
+        _finish(volume[k], previous, bands, level, amount, start, step, k, -1024.0, centre, radius, pad_hu or 0, out[k])
+    return out
