@@ -1,3 +1,7 @@
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from medpipe.core.atomic import atomic_path, remove_leftovers, write_json, write_text
@@ -40,3 +44,22 @@ def test_leftovers_of_a_killed_writer_are_removed(tmp_path):
     (tmp_path / ".tmp-abc" / "half").touch()
     remove_leftovers(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from medpipe.core.atomic import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_writer_leaves_the_old_file(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    done = subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(target)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert target.read_text() == "old"
+    remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

@@ -23,6 +23,7 @@ from medpipe.hooks.flatten import flatten
 from medpipe.hooks.params import MLflowEntry, MLflowParams
 from medpipe.hooks.provenance import run_tags
 from medpipe.runners.incremental import DEFAULT_STATE_FOLDER
+from medpipe.serving.requirements import CODE, requirements
 
 RUN_ID_VARIABLE = "MLFLOW_RUN_ID"
 MAX_METRICS_A_CALL = 1000  # limits of MLflow's log-batch request
@@ -175,7 +176,8 @@ class MLflowHook:
                 data_path=folder,
                 signature=loader.SIGNATURE,
                 input_example=example,
-                pip_requirements=loader.REQUIREMENTS,
+                pip_requirements=requirements(),
+                code_paths=[str(CODE)],
             )
 
     def _end(self, status: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from kedro.runner import SequentialRunner
 from kedro.runner.task import Task
 
-from medpipe.core.atomic import write_json
+from medpipe.core.atomic import remove_leftovers, write_json
 from medpipe.core.fingerprint import digest
 from medpipe.datasets.fingerprint import dataset_fingerprint, persisted
 from medpipe.runners.code_version import code_digest
@@ -53,6 +53,8 @@ class IncrementalRunner(SequentialRunner):
     def _execute(self, node: Any, catalog: Any, hook_manager: Any, run_id: str | None) -> None:
         record = self._record_file(node, catalog)
         record.unlink(missing_ok=True)
+        for name in node.outputs:
+            _remove_leftovers(catalog[name])
         before = self._read_state(node, catalog)
         Task(node, catalog, self._is_async, hook_manager, run_id).execute()
         if all(persisted(catalog[name]) for name in node.outputs):
@@ -78,3 +80,10 @@ class IncrementalRunner(SequentialRunner):
         """Named by the node and by where its outputs lie, so that environments with data of their own keep apart."""
         places = digest([[name, repr(catalog[name])] for name in node.outputs])
         return self._folder / "nodes" / f"{node.name}-{places[:8]}.json"
+
+
+def _remove_leftovers(dataset: Any) -> None:
+    """Removes what a killed run left beside the dataset's file under a temporary name."""
+    path = getattr(dataset, "_filepath", None)
+    if path is not None:
+        remove_leftovers(Path(str(path)).parent)

@@ -1,0 +1,155 @@
+"""Both pipelines through the real command line, with conf/test, on generated scans and real molecules."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from tests.scratch import kedro, make_project, nodes_that_ran
+
+IMAGING = ["provide_ct", "ingest_ct", "preprocess", "train_cnn", "detect", "evaluate"]
+MOLECULES = ["provide_smiles", "ingest_smiles", "encode", "train_gan", "sample", "score_novelty"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return make_project(tmp_path_factory.mktemp("end_to_end") / "project")
+
+
+@pytest.fixture(scope="module")
+def imaging(project):
+    done = kedro(project, "run", "--pipeline=imaging", "--env=test")
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def molecules(project):
+    done = kedro(project, "run", "--pipeline=molecules", "--env=test")
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def reporting(project, name):
+    return project / "data" / "test" / "08_reporting" / name
+
+
+def test_registry_lists_the_pipelines(project):
+    done = kedro(project, "registry", "list")
+    assert {"imaging", "molecules", "__default__"} <= set(done.stdout.split()) | {"__default__"}
+
+
+def test_imaging_runs_in_order_and_measures(project, imaging):
+    ran = nodes_that_ran(imaging)
+    assert [name for name in ran if name in IMAGING] == IMAGING
+    metrics = json.loads(reporting(project, "detection_metrics.json").read_text())
+    assert 0 <= metrics["cpm_low"] <= metrics["cpm"] <= metrics["cpm_high"] <= 1
+    assert {"untrained_cpm", "sensitivity", "precision", "fp_per_scan"} <= set(metrics)
+
+
+def test_molecules_run_in_order_and_measure(project, molecules):
+    ran = nodes_that_ran(molecules)
+    assert [name for name in ran if name in MOLECULES] == MOLECULES
+    metrics = json.loads(reporting(project, "generation_metrics.json").read_text())
+    assert {"valid", "novelty", "FCD_Test", "SNN_Test", "IntDiv"} <= set(metrics)
+    generated = pd.read_parquet(project / "data" / "test" / "07_model_output" / "generated.parquet")
+    assert len(generated) > 0
+
+
+@pytest.mark.parametrize("name", ["ct_scans", "froc", "findings"])
+def test_imaging_draws(project, imaging, name):
+    assert reporting(project, f"{name}_figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["molecules", "properties"])
+def test_molecules_draw(project, molecules, name):
+    assert reporting(project, f"{name}_figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_summary_shows_nodes_and_results(imaging):
+    assert "What ran" in imaging
+    assert "detection_metrics: cpm" in imaging
+
+
+def test_second_run_of_everything_does_no_work_twice(project, imaging, molecules):
+    done = kedro(project, "run", "--env=test")
+    assert done.returncode == 0, done.stdout
+    assert nodes_that_ran(done.stdout) == []
+
+
+def test_one_parameter_redoes_only_what_depends_on_it(project, imaging):
+    done = kedro(project, "run", "--pipeline=imaging", "--env=test", "--params=evaluate.n_bootstraps=50")
+    assert done.returncode == 0, done.stdout
+    assert set(nodes_that_ran(done.stdout)) == {"evaluate", "draw_froc", "draw_findings"} & set(
+        nodes_that_ran(done.stdout)
+    )
+    assert "evaluate" in nodes_that_ran(done.stdout)
+
+
+def test_from_nodes_starts_there(project, molecules):
+    done = kedro(project, "run", "--pipeline=molecules", "--env=test", "--from-nodes=score_novelty")
+    assert done.returncode == 0, done.stdout
+    assert "provide_smiles" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ("train_cnn.no_such_name=1", "no_such_name"),
+        ("preprocess.spacing_mm=-1", "spacing_mm"),
+        ("sample.temperature=0", "temperature"),
+    ],
+)
+def test_bad_parameter_stops_before_the_run_with_its_name(project, params, said):
+    done = kedro(project, "run", "--env=test", f"--params={params}")
+    assert done.returncode != 0
+    assert said in done.stdout
+    assert nodes_that_ran(done.stdout) == []
+
+
+def test_missing_folder_is_named(project):
+    done = kedro(project, "run", "--pipeline=imaging", "--env=test", "--params=ct_source.folder=/no/such/folder")
+    assert done.returncode != 0
+    assert "/no/such/folder" in done.stdout
+
+
+PREDICT = """
+import sys, mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+models = mlflow.search_logged_models(output_format="list", filter_string=f"name = '{sys.argv[2]}'")
+model = mlflow.pyfunc.load_model(f"models:/{models[0].model_id}")
+example = model.input_example
+result = model.predict(example)
+print("ROWS", len(result), list(result.columns))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("detector_checkpoint", "probability"), ("generator_checkpoint", "smiles")]
+)
+def test_logged_model_predicts_in_a_fresh_process(project, imaging, molecules, name, column):
+    done = subprocess.run(
+        [sys.executable, "-c", PREDICT, f"sqlite:///{project / 'mlflow.db'}", name],
+        cwd=project.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ROWS" in done.stdout
+    assert column in done.stdout
+
+
+def test_viz_is_built_with_previews(project, imaging, molecules):
+    done = kedro(project, "viz", "build", "--env=test", "--include-previews")
+    assert done.returncode == 0, done.stdout
+    nodes = json.loads((project / "build" / "api" / "main").read_text())["nodes"]
+    assert {"train_cnn", "train_gan"} <= {node["name"] for node in nodes}
+    previews = {
+        Path_name["preview_type"]
+        for file in (project / "build" / "api" / "nodes").iterdir()
+        if (Path_name := json.loads(file.read_text())).get("preview")
+    }
+    assert {"ImagePreview", "TablePreview"} <= previews
