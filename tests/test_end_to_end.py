@@ -143,13 +143,10 @@ def test_logged_model_predicts_in_a_fresh_process(project, imaging, molecules, n
 
 
 def test_viz_is_built_with_previews(project, imaging, molecules):
-    done = kedro(project, "viz", "build", "--env=test", "--include-previews")
+    done = kedro(project, "viz", "build", "--include-previews", KEDRO_ENV="test")
     assert done.returncode == 0, done.stdout
     nodes = json.loads((project / "build" / "api" / "main").read_text())["nodes"]
     assert {"train_cnn", "train_gan"} <= {node["name"] for node in nodes}
-    previews = {
-        Path_name["preview_type"]
-        for file in (project / "build" / "api" / "nodes").iterdir()
-        if (Path_name := json.loads(file.read_text())).get("preview")
-    }
+    shown = [json.loads(file.read_text()) for file in (project / "build" / "api" / "nodes").iterdir()]
+    previews = {node["preview_type"] for node in shown if node.get("preview")}
     assert {"ImagePreview", "TablePreview"} <= previews

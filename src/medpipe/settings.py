@@ -1,6 +1,13 @@
 """Project settings: hooks and configuration loader."""
 
+import warnings
+
 from medpipe.hooks import MLflowHook, RunSummaryHook
+
+# what libraries say to their developers, not to our users
+warnings.filterwarnings("ignore", message=r"(?s).*register_new_resolver\(\) is deprecated")
+warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
+warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
 
 HOOKS = (MLflowHook(), RunSummaryHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
