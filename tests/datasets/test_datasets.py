@@ -37,6 +37,12 @@ def test_table_round_trip_and_preview(tmp_path):
     assert dataset.preview() == {"index": [0, 1], "columns": ["name", "value"], "data": [["a", 1.5], ["", ""]]}
 
 
+def test_preview_does_not_tell_who_a_patient_is(tmp_path):
+    dataset = TableDataset(filepath=str(tmp_path / "a.parquet"))
+    dataset.save(pd.DataFrame({"patient_id": ["Jane"], "path": ["jane/ct"], "series_uid": ["1.2"]}))
+    assert dataset.preview() == {"index": [0], "columns": ["series_uid"], "data": [["1.2"]]}
+
+
 def test_failed_save_keeps_the_old_table(tmp_path):
     dataset = TableDataset(filepath=str(tmp_path / "a.parquet"))
     dataset.save(pd.DataFrame({"value": [1]}))

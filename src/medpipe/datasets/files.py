@@ -11,6 +11,8 @@ from kedro_datasets.pandas import ParquetDataset
 from medpipe.core.atomic import atomic_path
 
 PREVIEW_ROWS = 20
+HIDDEN_COLUMNS = frozenset({"patient_id", "path"})
+"""Never shown in a preview: they may tell who a patient is."""
 
 
 class _Atomic:
@@ -38,8 +40,8 @@ class TableDataset(_Atomic, ParquetDataset):
     """A table as one Parquet file."""
 
     def preview(self, nrows: int = PREVIEW_ROWS) -> TablePreview:
-        """First rows for Kedro-Viz, with missing values as empty text."""
-        table = self.load.__wrapped__(self).head(nrows)
+        """First rows for Kedro-Viz, with missing values as empty text and without what may identify a patient."""
+        table = self.load.__wrapped__(self).head(nrows).drop(columns=list(HIDDEN_COLUMNS), errors="ignore")
         return TablePreview(table.astype(object).where(table.notna(), "").to_dict(orient="split"))
 
 
