@@ -58,7 +58,7 @@ def test_molecules_run_in_order_and_measure(project, molecules):
     assert len(generated) > 0
 
 
-@pytest.mark.parametrize("name", ["ct_scans", "froc", "findings"])
+@pytest.mark.parametrize("name", ["ct_scans", "froc", "hits", "misses", "false_alarms"])
 def test_imaging_draws(project, imaging, name):
     assert reporting(project, f"{name}_figure.png").read_bytes().startswith(b"\x89PNG")
 

@@ -34,11 +34,11 @@ def preprocess(raw: Path, scans: pd.DataFrame, params: PreprocessParams, work: P
 
 
 def draw_scans(store: ScanStore, scans: pd.DataFrame, nodules: pd.DataFrame, splits: pd.DataFrame) -> Figure:
-    """A sheet of mid-slices with their findings."""
+    """A sheet of slices with their findings, from every split."""
     from medpipe.ct.cohort import series_by_split
-    from medpipe.reporting.scans import overview
+    from medpipe.nodules.pictures import cohort_sheet
 
-    return overview(store, nodules, series_by_split(scans, splits, store.series_uids))
+    return cohort_sheet(store, nodules, series_by_split(scans, splits, store.series_uids))
 
 
 def train_cnn(
@@ -52,7 +52,8 @@ def train_cnn(
 ) -> tuple[Checkpoint, pd.DataFrame]:
     """Trains the detector, or takes a trained one."""
     from medpipe.ct.cohort import series_by_split
-    from medpipe.nodules.train import take_detector, train_detector
+    from medpipe.nodules.pretrained import take_detector
+    from medpipe.nodules.train import train_detector
 
     if pretrained:
         return take_detector(Path(pretrained))
@@ -82,22 +83,25 @@ def evaluate(
 ) -> tuple[dict[str, float], pd.DataFrame, pd.DataFrame]:
     """FROC, CPM and the measures at the operating point on the test scans, with the untrained control."""
     from medpipe.ct.cohort import series_by_split
-    from medpipe.nodules.evaluate import evaluate_with_control
+    from medpipe.nodules.control import evaluate_with_control
 
     test = series_by_split(scans, splits, store.series_uids)["test"]
-    result = evaluate_with_control(candidates, control, nodules, test, checkpoint, params)
+    threshold = checkpoint.params["operating_threshold"]
+    result = evaluate_with_control(candidates, control, nodules, test, params, threshold)
     return result.metrics, result.curve, result.matches
 
 
-def draw_froc(curves: pd.DataFrame, metrics: dict[str, float]) -> Figure:
-    """Sensitivity against false positives a scan."""
+def draw_froc(curves: pd.DataFrame) -> Figure:
+    """Sensitivity against false alarms a scan, of the detector and of the untrained control."""
     from medpipe.reporting.froc import froc_figure
 
-    return froc_figure(curves, metrics)
+    of = dict(list(curves.groupby("network")))
+    return froc_figure(of["trained"], of.get("untrained"))
 
 
-def draw_findings(store: ScanStore, outcomes: pd.DataFrame) -> Figure:
+def draw_findings(store: ScanStore, outcomes: pd.DataFrame) -> tuple[Figure, Figure, Figure]:
     """Hits, misses and false alarms in three orthogonal slices each."""
-    from medpipe.reporting.scans import gallery
+    from medpipe.nodules.pictures import outcome_gallery
 
-    return gallery(store, outcomes)
+    hits, misses, false_alarms = (outcome_gallery(store, outcomes, name) for name in ("hit", "miss", "false alarm"))
+    return hits, misses, false_alarms

@@ -65,7 +65,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["detection_metrics", "froc_curves", "finding_outcomes"],
                 name="evaluate",
             ),
-            Node(nodes.draw_froc, ["froc_curves", "detection_metrics"], "froc_figure", name="draw_froc"),
-            Node(nodes.draw_findings, ["scan_store", "finding_outcomes"], "findings_figure", name="draw_findings"),
+            Node(nodes.draw_froc, "froc_curves", "froc_figure", name="draw_froc"),
+            Node(
+                nodes.draw_findings,
+                ["scan_store", "finding_outcomes"],
+                ["hits_figure", "misses_figure", "false_alarms_figure"],
+                name="draw_findings",
+            ),
         ]
     )

@@ -50,10 +50,10 @@ def score_novelty(
     generated: pd.DataFrame, smiles: pd.DataFrame, raw: Path, params: ScoreParams, work: Path
 ) -> tuple[dict[str, float], pd.DataFrame, pd.DataFrame]:
     """The MOSES metrics of the sample against the test molecules, and the properties of both."""
-    from medpipe.molecules.metrics.score import score_sample
+    from medpipe.molecules.metrics.score import score_against_test
 
-    score = score_sample(generated, smiles, raw, params, work)
-    return score.metrics, score.profile, score.reference_profile
+    result, reference = score_against_test(generated["smiles"], smiles, raw, params, work)
+    return result.metrics, result.profile, reference
 
 
 def draw_molecules(profile: pd.DataFrame) -> Figure:
