@@ -1,0 +1,72 @@
+"""95 % intervals of the measures by resampling the molecules."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+LEVEL = 0.95
+_BLOCK = 1 << 22  # numbers drawn at a time, 32 MB
+
+Interval = tuple[float, float]
+
+
+def _percentiles(values: npt.NDArray[np.float64]) -> Interval:
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def fraction_interval(hits: int, n: int, replicates: int, rng: np.random.Generator) -> Interval:
+    """Percentile interval of a fraction ``hits / n``: n draws with replacement from n strings are a binomial draw."""
+    return _percentiles(rng.binomial(n, hits / n, size=replicates) / n)
+
+
+def mean_interval(
+    values: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    replicates: int,
+    rng: np.random.Generator,
+    spread: float = 1.0,
+) -> Interval:
+    """Interval of a mean over molecules.
+
+    Args:
+        values: Of the distinct molecules, (n,).
+        counts: How often each occurs, (n,).
+        replicates: Resamples.
+        rng: Source of randomness.
+        spread: Factor of the deviation of a resampled mean from the mean. A mean over all pairs of molecules varies
+            twice as much as the mean of its rows, to first order (Hoeffding), so its interval takes 2.
+    """
+    flat = np.repeat(values, counts)
+    block = max(1, _BLOCK // len(flat))
+    means = np.concatenate(
+        [
+            flat[rng.integers(len(flat), size=(min(block, replicates - done), len(flat)))].mean(axis=1)
+            for done in range(0, replicates, block)
+        ]
+    )
+    center = flat.mean()
+    return _percentiles(center + spread * (means - center))
+
+
+def half_sample_interval(
+    statistic: Callable[[npt.NDArray[np.int64]], float],
+    rows: npt.NDArray[np.int64],
+    replicates: int,
+    rng: np.random.Generator,
+) -> Interval:
+    """Interval of a statistic that drawing with replacement would bias, such as uniqueness.
+
+    Halves are drawn without replacement. A half varies around the mean of the halves as the whole varies around its
+    expectation (half of the sampling variance of n/2 is that of n), so these deviations are put around the value of
+    the whole.
+
+    Args:
+        statistic: Function of an array of rows.
+        rows: Molecule of each string, (n,), n >= 2.
+        replicates: Number of halves.
+        rng: Source of randomness.
+    """
+    halves = np.array([statistic(rng.permutation(rows)[: len(rows) // 2]) for _ in range(replicates)])
+    return _percentiles(statistic(rows) + halves - halves.mean())

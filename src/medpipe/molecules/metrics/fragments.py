@@ -1,0 +1,59 @@
+"""BRICS fragments and Bemis-Murcko scaffolds, and how alike two sets of molecules are in them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+LEAST_RINGS_OF_SCAFFOLD = 2
+
+
+def brics_fragments(mol: Any) -> list[str]:
+    """SMILES of the pieces that remain when all BRICS bonds are cut (Degen et al., ChemMedChem 3, 1503, 2008)."""
+    from rdkit import Chem
+
+    return str(Chem.MolToSmiles(Chem.FragmentOnBRICSBonds(mol))).split(".")
+
+
+def murcko_scaffold(mol: Any) -> str | None:
+    """SMILES of the rings and the chains between them; None with fewer than two rings, as in MOSES."""
+    from rdkit import Chem
+    from rdkit.Chem.Scaffolds import MurckoScaffold
+
+    try:
+        scaffold = MurckoScaffold.GetScaffoldForMol(mol)
+    except (ValueError, RuntimeError):
+        return None
+    smiles = str(Chem.MolToSmiles(scaffold))
+    if not smiles or scaffold.GetRingInfo().NumRings() < LEAST_RINGS_OF_SCAFFOLD:
+        return None
+    return smiles
+
+
+def count_names(names: Iterable[Iterable[str]], times: Iterable[int]) -> Counter[str]:
+    """Adds up names over molecules, each molecule as often as it was generated."""
+    total: Counter[str] = Counter()
+    for of_one, n in zip(names, times, strict=True):
+        for name in of_one:
+            total[name] += n
+    return total
+
+
+def cosine_similarity(reference: Mapping[str, int], generated: Mapping[str, int]) -> float | None:
+    """Cosine of the angle between two tables of counts, 0 (nothing in common) to 1.
+
+    Counts are summed as floating point numbers: in 64-bit integers, as MOSES does it with recent SciPy, the squares
+    overflow for large sets and the result is silently wrong.
+
+    Returns:
+        None where a table is empty and there is no angle.
+    """
+    if not reference or not generated:
+        return None
+    product = sum(float(count) * reference[name] for name, count in generated.items() if name in reference)
+    return product / (_norm(reference) * _norm(generated))
+
+
+def _norm(counts: Mapping[str, int]) -> float:
+    return float(np.linalg.norm(np.fromiter(counts.values(), dtype=np.float64, count=len(counts))))

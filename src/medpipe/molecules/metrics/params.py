@@ -1,0 +1,33 @@
+"""Parameters of the MOSES measures."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from medpipe.core.params import Params
+
+
+class ScoreParams(Params):
+    """How generated molecules are scored.
+
+    Attributes:
+        reference: ``"shipped"`` takes the statistics of MOSES's test sets that come with its wheel, so numbers compare
+            with the published tables; ``"computed"`` computes them from the reference molecules given; ``"auto"``
+            takes the shipped ones where they are there.
+        unique_at: Sample sizes for ``unique_at_k``.
+        fcd: Whether to compute the Fréchet ChemNet distance, the slowest measure.
+        bootstrap_replicates: Resamples behind each 95 % interval; 0 leaves intervals out.
+        seed: Of the resamples.
+        n_jobs: Processes and threads; -1 is one a core.
+        device: Where ChemNet runs: ``"auto"`` is a CUDA device if there is one, else the CPU.
+        chemnet_batch: Molecules a batch of ChemNet.
+    """
+
+    reference: Literal["auto", "shipped", "computed"] = "auto"
+    unique_at: tuple[PositiveInt, ...] = (1000, 10000)
+    fcd: bool = True
+    bootstrap_replicates: int = Field(default=1000, ge=0)
+    seed: int = 0
+    n_jobs: int = -1
+    device: str = "auto"
+    chemnet_batch: PositiveInt = 512

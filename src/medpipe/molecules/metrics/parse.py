@@ -1,0 +1,154 @@
+"""One pass over the molecules: everything the measures need of a molecule is computed where it is parsed, once.
+
+Strings are cut into chunks that worker processes describe; equal strings are described once.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from medpipe.core.parallel import parallel
+from medpipe.molecules.metrics.fingerprints import Packed, morgan, unpack_bytes
+from medpipe.molecules.metrics.fragments import brics_fragments, murcko_scaffold
+from medpipe.molecules.metrics.filters import passes_filters
+from medpipe.molecules.metrics.patterns import count_features
+from medpipe.molecules.metrics.properties import PROPERTIES, molecule_properties
+
+_CHUNK = 200
+
+
+class Description(NamedTuple):
+    """What is known of one valid molecule."""
+
+    smiles: str
+    passes_filters: bool
+    properties: tuple[float, float, float, float]
+    fingerprint: bytes
+    fragments: tuple[str, ...]
+    scaffold: str | None
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """Distinct valid molecules of a list of strings, in the order in which they first appear.
+
+    Attributes:
+        n: Number of strings, invalid ones among them.
+        row_of: Row of the molecule of each valid string, in the order of the strings, (n_valid,).
+        smiles: Canonical SMILES, (n_distinct,).
+        counts: How often each molecule was written, (n_distinct,).
+        passes_filters: (n_distinct,).
+        properties: Columns as ``PROPERTIES``, (n_distinct, 4).
+        fingerprints: Packed Morgan fingerprints, (n_distinct, 16).
+        fragments: SMILES of the BRICS fragments of each.
+        scaffolds: Murcko scaffold of each, None for fewer than two rings.
+    """
+
+    n: int
+    row_of: npt.NDArray[np.int64]
+    smiles: list[str]
+    counts: npt.NDArray[np.int64]
+    passes_filters: npt.NDArray[np.bool_]
+    properties: npt.NDArray[np.float64]
+    fingerprints: Packed
+    fragments: list[tuple[str, ...]]
+    scaffolds: list[str | None]
+
+    @property
+    def n_valid(self) -> int:
+        """Number of valid strings, repeated molecules counted each time."""
+        return len(self.row_of)
+
+
+def read_molecules(
+    smiles: Sequence[str], *, n_jobs: int = -1, with_filters: bool = True, description: str = "reading molecules"
+) -> Molecules:
+    """Parses and describes SMILES strings.
+
+    A string is valid as in MOSES: not empty, RDKit parses it, and the molecule passes a second sanitization (a few
+    parse but fail that one). Its canonical SMILES must be readable in turn, because all is computed from the molecule
+    of the canonical SMILES.
+
+    Args:
+        smiles: The strings as they came out.
+        n_jobs: Processes.
+        with_filters: Whether to apply the filters, the slowest part; else all count as passing.
+        description: What the user reads beside the progress bar.
+    """
+    distinct = list(dict.fromkeys(smiles))
+    chunks = [distinct[start : start + _CHUNK] for start in range(0, len(distinct), _CHUNK)]
+    described = parallel(
+        partial(_describe_chunk, with_filters=with_filters), chunks, n_jobs=n_jobs, description=description
+    )
+    of_string = dict(zip(distinct, (one for chunk in described for one in chunk), strict=True))
+    return _collect(len(smiles), (of_string[text] for text in smiles))
+
+
+def _collect(n: int, descriptions: Iterator[Description | None]) -> Molecules:
+    rows: dict[str, int] = {}
+    kept: list[Description] = []
+    row_of = []
+    for one in descriptions:
+        if one is None:
+            continue
+        if one.smiles not in rows:
+            rows[one.smiles] = len(kept)
+            kept.append(one)
+        row_of.append(rows[one.smiles])
+    of_string = np.array(row_of, dtype=np.int64)
+    return Molecules(
+        n=n,
+        row_of=of_string,
+        smiles=[one.smiles for one in kept],
+        counts=np.bincount(of_string, minlength=len(kept)),
+        passes_filters=np.array([one.passes_filters for one in kept], dtype=np.bool_),
+        properties=np.array([one.properties for one in kept], dtype=np.float64).reshape(-1, len(PROPERTIES)),
+        fingerprints=unpack_bytes([one.fingerprint for one in kept]),
+        fragments=[one.fragments for one in kept],
+        scaffolds=[one.scaffold for one in kept],
+    )
+
+
+def _describe_chunk(smiles: Sequence[str], with_filters: bool) -> list[Description | None]:
+    from rdkit import rdBase
+
+    with rdBase.BlockLogs():
+        return [describe(text, with_filters=with_filters) for text in smiles]
+
+
+def describe(smiles: str, with_filters: bool = True) -> Description | None:
+    """Describes the molecule of one SMILES string; None if it is invalid."""
+    from rdkit import Chem
+
+    if (read := _read(smiles)) is None:
+        return None
+    canonical = Chem.MolToSmiles(read)
+    if (mol := _read(canonical)) is None:
+        return None
+    with_hydrogens = Chem.AddHs(mol)
+    features = count_features(with_hydrogens)
+    return Description(
+        smiles=Chem.MolToSmiles(mol),
+        passes_filters=not with_filters or passes_filters(mol, with_hydrogens, features, canonical),
+        properties=molecule_properties(mol, features),
+        fingerprint=morgan(mol),
+        fragments=tuple(brics_fragments(mol)),
+        scaffold=murcko_scaffold(mol),
+    )
+
+
+def _read(smiles: str) -> Any:
+    """RDKit molecule of a string that MOSES calls valid; None otherwise."""
+    from rdkit import Chem
+
+    if not smiles or (mol := Chem.MolFromSmiles(smiles)) is None or mol.GetNumAtoms() == 0:
+        return None
+    try:
+        Chem.SanitizeMol(mol)
+    except ValueError:
+        return None
+    return mol

@@ -1,0 +1,199 @@
+"""Pictures of molecules: grids of structures, nearest neighbours, histograms of their properties."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from medpipe.core.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_CELL_PIXELS = (300, 230)
+_DPI = 100
+_N_BINS = 40
+_SHOWN_QUANTILES = (0.002, 0.998)  # of the reference; the tails beyond only flatten the picture
+# Okabe and Ito's colours, told apart with any kind of colour vision and in grey print.
+_GENERATED_COLOUR, _REFERENCE_COLOUR = "#D55E00", "#0072B2"
+_LABELS = {
+    "logP": "logP",
+    "SA": "synthetic accessibility (1 easy, 10 hard)",
+    "QED": "drug-likeness, QED (0 to 1)",
+    "weight": "molecular weight (g/mol)",
+}
+
+
+def molecule_grid(
+    smiles: Sequence[str], legends: Sequence[str] | None = None, *, columns: int = 5, title: str | None = None
+) -> "Figure":
+    """Draws molecules side by side.
+
+    Args:
+        smiles: What to draw; a string that is no molecule gives a cell that says so.
+        legends: Text below each molecule.
+        columns: Molecules a row.
+        title: Text above the picture.
+
+    Raises:
+        InputError: If there is nothing to draw, or the numbers of molecules and legends differ.
+    """
+    legends = [""] * len(smiles) if legends is None else list(legends)
+    if not len(smiles) or len(legends) != len(smiles):
+        raise InputError(
+            f"molecule_grid: {len(smiles)} molecules and {len(legends)} legends received; expected at least one molecule "
+            "and a legend for each."
+        )
+    columns = min(columns, len(smiles))
+    rows = -(-len(smiles) // columns)
+    width, height = _CELL_PIXELS
+    figure = _figure(columns * width / _DPI, rows * height / _DPI + (0.4 if title else 0.0))
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, text, legend in zip(axes.flat, smiles, legends, strict=False):
+        _draw(axis, text, legend)
+    if title:
+        figure.suptitle(title, fontsize=12)
+    return figure
+
+
+def nearest_neighbours(
+    generated: Sequence[str], neighbours: Sequence[str], similarities: Sequence[float], *, pairs_a_row: int = 3
+) -> "Figure":
+    """Draws generated molecules, each beside its nearest neighbour in a reference set.
+
+    Args:
+        generated: SMILES of generated molecules.
+        neighbours: The nearest reference molecule of each.
+        similarities: Tanimoto similarity of each pair.
+        pairs_a_row: Pairs side by side.
+
+    Raises:
+        InputError: If there is no pair or the lengths differ.
+    """
+    if not len(generated) == len(neighbours) == len(similarities):
+        raise InputError(
+            f"nearest_neighbours: {len(generated)} molecules, {len(neighbours)} neighbours and {len(similarities)} "
+            "similarities received; expected the same number of each."
+        )
+    smiles = [text for pair in zip(generated, neighbours, strict=True) for text in pair]
+    legends = [text for value in similarities for text in ("generated", f"nearest, similarity {value:.2f}")]
+    return molecule_grid(smiles, legends, columns=2 * pairs_a_row)
+
+
+def property_histograms(
+    generated: pd.DataFrame, reference: pd.DataFrame, *, reference_name: str = "test set"
+) -> "Figure":
+    """Histograms of the properties of generated molecules against those of a reference set.
+
+    Args:
+        generated: Columns logP, SA, QED, weight (g/mol), one row a molecule; with a column ``count`` each row counts
+            as often as it says.
+        reference: The same columns.
+        reference_name: What the legend calls the reference.
+
+    Raises:
+        InputError: If a table lacks a column or has no row.
+    """
+    for name, table in (("generated", generated), ("reference", reference)):
+        if len(table) == 0 or not set(_LABELS) <= set(table.columns):
+            raise InputError(
+                f"property_histograms: the {name} table has {len(table)} rows and the columns {list(table.columns)}; "
+                f"expected at least one row and the columns {list(_LABELS)}."
+            )
+    weights = generated["count"].to_numpy(np.float64) if "count" in generated else np.ones(len(generated))
+    figure = _figure(10.0, 6.4)
+    axes = figure.subplots(2, 2)
+    for axis, (name, label) in zip(axes.flat, _LABELS.items(), strict=True):
+        _histogram(axis, generated[name].to_numpy(), weights, reference[name].to_numpy(), reference_name)
+        axis.set_xlabel(label)
+    axes[0, 0].legend(frameon=False, loc="upper left")
+    figure.suptitle(
+        f"{int(weights.sum()):,} generated molecules against {len(reference):,} of the {reference_name}", fontsize=12
+    )
+    return figure
+
+
+def histogram_table(
+    generated: pd.DataFrame, references: Mapping[str, pd.DataFrame], columns: Sequence[str] = tuple(_LABELS)
+) -> pd.DataFrame:
+    """Mean and standard deviation of each property, generated against references: the histograms in numbers."""
+    tables = {"generated": generated, **references}
+    rows = [
+        {"property": name, "set": kind, "mean": table[name].mean(), "standard_deviation": table[name].std()}
+        for name in columns
+        for kind, table in tables.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _histogram(
+    axis: "Axes",
+    generated: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+    reference: npt.NDArray[np.float64],
+    reference_name: str,
+) -> None:
+    """Two distributions over the same bins; what lies beyond the shown range is in the outermost bins."""
+    low, high = np.quantile(reference, _SHOWN_QUANTILES)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    bins = np.linspace(low, high, _N_BINS + 1)
+    shares = {
+        reference_name: _shares(reference, np.ones(len(reference)), bins),
+        "generated": _shares(generated, weights, bins),
+    }
+    axis.stairs(shares[reference_name], bins, fill=True, color=_REFERENCE_COLOUR, alpha=0.35, label=reference_name)
+    axis.stairs(shares["generated"], bins, color=_GENERATED_COLOUR, linewidth=2.0, label="generated")
+    axis.set_xlim(low, high)
+    axis.set_ylabel("share of molecules (%)")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(axis="y", alpha=0.25)
+
+
+def _shares(
+    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], bins: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Percent of the weight in each bin."""
+    counts, _ = np.histogram(values.clip(bins[0], bins[-1]), bins, weights=weights)
+    return np.asarray(100 * counts / weights.sum())
+
+
+def _draw(axis: "Axes", smiles: str, legend: str) -> None:
+    picture = _picture(smiles)
+    if picture is None:
+        axis.text(0.5, 0.5, "not a molecule", ha="center", va="center", color="0.5", transform=axis.transAxes)
+    else:
+        axis.imshow(picture, interpolation="lanczos")
+    axis.set_title(legend, fontsize=9, y=-0.02, verticalalignment="top")
+
+
+def _picture(smiles: str) -> npt.NDArray[Any] | None:
+    """Structure drawn by RDKit, (height, width, 3), at twice the size of a cell so that lines stay sharp."""
+    from matplotlib.image import imread
+    from rdkit import Chem, rdBase
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(smiles) if smiles else None
+    if mol is None:
+        return None
+    width, height = _CELL_PIXELS
+    drawer = rdMolDraw2D.MolDraw2DCairo(2 * width, 2 * (height - 30))
+    drawer.drawOptions().padding = 0.06
+    drawer.drawOptions().fixedBondLength = 50
+    drawer.drawOptions().bondLineWidth = 3
+    rdMolDraw2D.PrepareAndDrawMolecule(drawer, mol)
+    drawer.FinishDrawing()
+    return np.asarray(imread(io.BytesIO(drawer.GetDrawingText()), format="png"))
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
