@@ -42,23 +42,29 @@ SHARP_KERNELS = (
 )
 
 
+NOISE_SLICES = 24
+"""Independent slices of noise a scan is mixed from: each slice takes one, shifted by chance, and carries some of the
+slice before."""
+
+
 @njit(cache=True, fastmath=True)
 def _along_rows(volume, taps):  # type: ignore[no-untyped-def]  # pragma: no cover
     nz, ny, nx = volume.shape
     half = len(taps) // 2
     line = np.empty(nx + 2 * half, dtype=np.float32)
+    total = np.empty(nx, dtype=np.float32)
     for k in range(nz):
         for j in range(ny):
+            line[half : half + nx] = volume[k, j]
+            line[:half] = volume[k, j, 0]
+            line[half + nx :] = volume[k, j, nx - 1]
             for i in range(nx):
-                line[i + half] = volume[k, j, i]
-            for i in range(half):
-                line[i] = volume[k, j, 0]
-                line[nx + half + i] = volume[k, j, nx - 1]
-            for i in range(nx):
-                total = np.float32(0)
-                for t in range(len(taps)):
-                    total += taps[t] * line[i + t]
-                volume[k, j, i] = total
+                total[i] = taps[0] * line[i]
+            for t in range(1, len(taps)):
+                weight = taps[t]
+                for i in range(nx):
+                    total[i] += weight * line[i + t]
+            volume[k, j] = total
 
 
 @njit(cache=True, fastmath=True)
@@ -107,34 +113,43 @@ def blur(volume: Field, spacing_zyx: Points, kernel: Kernel) -> None:
 
 @njit(cache=True, fastmath=True)
 def _finish(  # type: ignore[no-untyped-def]  # pragma: no cover
-    plane, noise, streaks, level, streak_level, start, step, k, round_off, centre, radius, pad, out
+    volume, grains, streaks, chosen, rolls, carry, streak_levels, level, start, step, centre, radius, pad, out
 ):
-    """One slice: adds noise by the depth in the body, cuts the field of view, rounds."""
-    ny, nx = plane.shape
+    """Adds noise by the depth in the body, cuts the field of view, rounds."""
+    nz, ny, nx = volume.shape
     cz, cy, cx = level.shape
-    gz = min(max(start[0] + k * step[0], 0.0), cz - 1.001)
-    iz = int(gz)
-    wz = gz - iz
-    for j in range(ny):
-        gy = min(max(start[1] + j * step[1], 0.0), cy - 1.001)
-        iy = int(gy)
-        wy = gy - iy
-        for i in range(nx):
-            if radius > 0 and (j - centre[0]) ** 2 + (i - centre[1]) ** 2 > radius * radius:
-                out[j, i] = pad
-                continue
-            gx = min(max(start[2] + i * step[2], 0.0), cx - 1.001)
-            ix = int(gx)
-            wx = gx - ix
-            amount = (1 - wz) * (
-                (1 - wy) * ((1 - wx) * level[iz, iy, ix] + wx * level[iz, iy, ix + 1])
-                + wy * ((1 - wx) * level[iz, iy + 1, ix] + wx * level[iz, iy + 1, ix + 1])
-            ) + wz * (
-                (1 - wy) * ((1 - wx) * level[iz + 1, iy, ix] + wx * level[iz + 1, iy, ix + 1])
-                + wy * ((1 - wx) * level[iz + 1, iy + 1, ix] + wx * level[iz + 1, iy + 1, ix + 1])
-            )
-            value = plane[j, i] + amount * (noise[j, i] + streak_level * streaks[j, i])
-            out[j, i] = int(np.floor(min(max(value, round_off), 3071.0) + 0.5))
+    noise = np.zeros((ny, nx), dtype=np.float32)
+    row = np.empty(cx, dtype=np.float32)
+    kept, fresh = np.float32(carry), np.float32(np.sqrt(1.0 - carry * carry))
+    for k in range(nz):
+        grain, streak = grains[chosen[k]], streaks[chosen[k]]
+        share = np.float32(streak_levels[k])
+        gz = min(max(start[0] + k * step[0], 0.0), cz - 1.001)
+        iz = int(gz)
+        wz = np.float32(gz - iz)
+        for j in range(ny):
+            gy = min(max(start[1] + j * step[1], 0.0), cy - 1.001)
+            iy = int(gy)
+            wy = np.float32(gy - iy)
+            for i in range(cx):
+                row[i] = (1 - wz) * ((1 - wy) * level[iz, iy, i] + wy * level[iz, iy + 1, i]) + wz * (
+                    (1 - wy) * level[iz + 1, iy, i] + wy * level[iz + 1, iy + 1, i]
+                )
+            source = (j + rolls[k, 0]) % ny
+            half_chord = radius * radius - (j - centre[0]) ** 2
+            for i in range(nx):
+                shifted = i + rolls[k, 1]
+                if shifted >= nx:
+                    shifted -= nx
+                noise[j, i] = kept * noise[j, i] + fresh * grain[source, shifted]
+                if radius > 0 and (i - centre[1]) ** 2 > half_chord:
+                    out[k, j, i] = pad
+                    continue
+                gx = min(max(start[2] + i * step[2], 0.0), cx - 1.001)
+                ix = int(gx)
+                amount = row[ix] + np.float32(gx - ix) * (row[ix + 1] - row[ix])
+                value = volume[k, j, i] + amount * (noise[j, i] + share * streak[source, shifted])
+                out[k, j, i] = int(np.floor(min(max(value, np.float32(-1024.0)), np.float32(3071.0)) + np.float32(0.5)))
 
 
 def _noise_filters(shape: tuple[int, int], pixel_mm: float, peak: float) -> tuple[Field, Field]:
@@ -186,7 +201,6 @@ def digitise(
     """
     nz, ny, nx = volume.shape
     pixel, thickness = float(spacing_zyx[2]), float(spacing_zyx[0])
-    grain, streak = _noise_filters((ny, nx), pixel, min(kernel.noise_peak_per_mm, 0.45 / pixel))
     strength = kernel.noise_hu * np.sqrt(2.0 / thickness) * min(1.0, 0.9 / pixel) * rng.uniform(0.75, 1.25)
     level = noise_level(anatomy) * np.float32(strength)
     grid = anatomy.grid
@@ -194,17 +208,29 @@ def digitise(
     step = np.asarray(spacing_zyx) / grid.step_mm
     heights = (np.asarray(origin_zyx)[0] + thickness * np.arange(nz)) / anatomy.scale
     shoulders = 0.15 + 0.85 * smoothstep(heights, 60.0, 110.0)
+    grains, streaks = _noise_pool((ny, nx), pixel, min(kernel.noise_peak_per_mm, 0.45 / pixel), rng)
     out = np.empty(volume.shape, dtype=np.int16)
-    previous = np.zeros((ny, nx), dtype=np.float32)
-    carry = float(np.exp(-thickness / 0.9))
-    radius = 0.5 * nx if pad_hu is not None else 0.0
-    centre = np.array([0.5 * (ny - 1), 0.5 * (nx - 1)])
-    for k in range(nz):
-        white = rng.standard_normal((ny, nx), dtype=np.float32)
-        spectrum = fft.rfft2(white)
-        fresh = fft.irfft2(spectrum * grain, s=(ny, nx))
-        previous = carry * previous + np.float32(np.sqrt(1 - carry**2)) * fresh
-        bands = fft.irfft2(spectrum * streak, s=(ny, nx)) if shoulders[k] > 0.2 else fresh
-        amount = float(0.5 * shoulders[k]) if shoulders[k] > 0.2 else 0.0
-        _finish(volume[k], previous, bands, level, amount, start, step, k, -1024.0, centre, radius, pad_hu or 0, out[k])
+    _finish(
+        volume,
+        grains,
+        streaks,
+        rng.integers(NOISE_SLICES, size=nz),
+        np.column_stack([rng.integers(ny, size=nz), rng.integers(nx, size=nz)]),
+        float(np.exp(-thickness / 0.9)),
+        0.5 * shoulders,
+        level,
+        start,
+        step,
+        np.array([0.5 * (ny - 1), 0.5 * (nx - 1)]),
+        0.5 * nx if pad_hu is not None else 0.0,
+        pad_hu or 0,
+        out,
+    )
     return out
+
+
+def _noise_pool(shape: tuple[int, int], pixel_mm: float, peak: float, rng: np.random.Generator) -> tuple[Field, Field]:
+    """``NOISE_SLICES`` slices of noise and of streaks, unit variance, periodic."""
+    grain, streak = _noise_filters(shape, pixel_mm, peak)
+    spectrum = fft.rfft2(rng.standard_normal((NOISE_SLICES, *shape), dtype=np.float32))
+    return fft.irfft2(spectrum * grain, s=shape), fft.irfft2(spectrum * streak, s=shape)

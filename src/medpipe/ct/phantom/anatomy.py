@@ -27,7 +27,7 @@ LAYERS = (
     "body", "muscle", "cage", "lung", "heart", "chambers", "diaphragm", "liver", "spleen", "stomach",
     "oblique", "horizontal", "texture", "coarse_texture", "density",
 )  # fmt: skip
-"""Fields of an anatomy in the order of its stack; the first twelve are signed distances in mm."""
+"""Fields of an anatomy; the first twelve are signed distances in mm."""
 
 N_DISTANCES = 12
 
@@ -47,7 +47,7 @@ class Anatomy:
 
     Attributes:
         grid: Coarse grid of the fields.
-        stack: Fields of ``LAYERS``, (z, y, x, layer).
+        fields: Fields of ``LAYERS`` by name, float32, (z, y, x).
         tubes: Great vessels, oesophagus, windpipe and main bronchi.
         spine_zyx: Centres of the vertebral bodies' column, from below to above, n x 3.
         hila_zyx: Right and left hilum.
@@ -55,21 +55,20 @@ class Anatomy:
     """
 
     grid: CoarseGrid
-    stack: Field
+    fields: dict[str, Field]
     tubes: tuple[Tube, ...]
     spine_zyx: Points
     hila_zyx: tuple[Points, Points]
     scale: float
 
     def layer(self, name: str) -> Field:
-        """One field of the stack."""
-        return self.stack[..., LAYERS.index(name)]
+        """One field."""
+        return self.fields[name]
 
     def scaled(self, scale: float) -> "Anatomy":
         """The same patient, every length multiplied by ``scale``."""
         factor = np.float32(scale)
-        stack = self.stack.copy()
-        stack[..., :N_DISTANCES] *= factor
+        fields = {n: self.fields[n] * factor if i < N_DISTANCES else self.fields[n] for i, n in enumerate(LAYERS)}
         grid = CoarseGrid(
             tuple(scale * value for value in self.grid.origin_zyx_mm),  # type: ignore[arg-type]
             self.grid.shape_zyx,
@@ -77,7 +76,7 @@ class Anatomy:
         )
         tubes = tuple(replace(t, path_zyx=t.path_zyx * scale, radii_mm=t.radii_mm * scale) for t in self.tubes)
         hila = (self.hila_zyx[0] * scale, self.hila_zyx[1] * scale)
-        return Anatomy(grid, stack, tubes, self.spine_zyx * scale, hila, self.scale * scale)
+        return Anatomy(grid, fields, tubes, self.spine_zyx * scale, hila, self.scale * scale)
 
 
 @dataclass(frozen=True)
@@ -93,6 +92,7 @@ class _Build:
     left_dome: float
     heart: float  # factor
     heart_turn: float  # radians
+    breasts: float  # factor, 0 for none
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "_Build":
@@ -105,8 +105,9 @@ class _Build:
             scoliosis=rng.normal(0, 3.0),
             right_dome=right_dome,
             left_dome=right_dome - rng.uniform(4, 22),
-            heart=rng.uniform(0.9, 1.12),
+            heart=rng.uniform(0.84, 1.06),
             heart_turn=rng.uniform(-0.15, 0.2),
+            breasts=rng.uniform(0.6, 1.1) if rng.random() < 0.45 else 0.0,
         )
 
 
@@ -177,9 +178,24 @@ def build_anatomy(rng: np.random.Generator, scale: float) -> Anatomy:
         "coarse_texture": coarse,
         "density": _density(rng, y0, z0, coarse),
     }
-    stack = np.stack([np.broadcast_to(fields[name], GRID.shape_zyx) for name in LAYERS], axis=-1)
+    whole = {
+        name: np.ascontiguousarray(np.broadcast_to(field, GRID.shape_zyx), dtype=np.float32)
+        for name, field in fields.items()
+    }
     hila = (np.array([-6.0, 8.0, -36.0]), np.array([-2.0, 12.0, 38.0]))
-    return Anatomy(GRID, np.ascontiguousarray(stack, dtype=np.float32), tubes, spine, hila, 1.0).scaled(scale)
+    return Anatomy(GRID, whole, tubes, spine, hila, 1.0).scaled(scale)
+
+
+def _with_breasts(build: _Build, axes: tuple[Field, Field, Field], body: Field, front: Field) -> Field:
+    """Flattened to the sides, as they lie on a patient's back."""
+    if build.breasts <= 0:
+        return body
+    size = build.breasts
+    at = float(np.interp(-45.0, GRID.axes()[0].ravel(), front.ravel()))
+    for side in (-1.0, 1.0):
+        lump = ellipsoid(axes, (-45.0, at + 16.0, side * 88.0), (52 * size, 34 * size, 58 * size))
+        body = smooth_union(body, lump, 30.0)
+    return body
 
 
 def _spine(build: _Build) -> Points:
@@ -216,7 +232,8 @@ def _muscle(
     paraspinal = 22.0 * smoothstep(-side, -62.0, -38.0) * smoothstep(y, 30.0, 62.0)
     pectoral = 13.0 * smoothstep(-y, 5.0, 40.0) * smoothstep(side, 8.0, 38.0) * smoothstep(z, -40.0, 40.0)
     latissimus = 9.0 * smoothstep(y, -10.0, 40.0) * smoothstep(side, 60.0, 100.0)
-    thickness = 9.5 + build.muscle * (paraspinal + pectoral + latissimus) + 38.0 * build.muscle * shoulder
+    blade = 26.0 * smoothstep(y, -8.0, 30.0) + 12.0 * smoothstep(-y, 12.0, 40.0) + 5.0
+    thickness = 9.5 + build.muscle * (paraspinal + pectoral + latissimus + blade * shoulder)
     muscle = cage - thickness + 2.2 * smooth_noise(rng, GRID, 34.0)
     under_skin = body + np.float32(0.75 * fat + 2.5) + 2.0 * smooth_noise(rng, GRID, 50.0)
     return smooth_intersection(muscle, under_skin, 8.0)
@@ -235,7 +252,8 @@ def _lungs_and_organs(
     heart, chambers = _heart(build, axes)
     tubes = great_tubes(rng)
     diaphragm = _diaphragm(build, axes)
-    lung = smooth_intersection(cage, _outside_mediastinum(axes), 12.0)
+    septum = _outside_mediastinum(axes) + 2.5 * smooth_noise(rng, GRID, 40.0)
+    lung = smooth_intersection(cage, septum, 18.0)
     lung = smooth_intersection(lung, 1.5 - heart, 14.0)
     bodies = capsules(GRID, spine[::4], np.full(len(spine[::4]), 25.0))
     lung = smooth_intersection(lung, -bodies, 12.0)
@@ -249,7 +267,7 @@ def _lungs_and_organs(
     liver = smooth_intersection(liver, y - 62.0 + 0.25 * (x + 60), 14.0)
     spleen = smooth_intersection(ellipsoid(axes, (-118, 52, 92), (52, 36, 40)), cage + 4.0, 6.0)
     spleen = smooth_intersection(spleen, diaphragm + 3.5, 5.0)
-    stomach = smooth_intersection(ellipsoid(axes, (-112, -8, 62), (48, 52, 42)), diaphragm + 4.0, 8.0)
+    stomach = smooth_intersection(ellipsoid(axes, (-112, -10, 66), (66, 58, 54)), diaphragm + 2.0, 5.0)
     stomach = smooth_intersection(smooth_intersection(stomach, cage + 5.0, 6.0), 4.0 - spleen, 5.0)
     stomach = smooth_intersection(stomach, 5.0 - liver, 6.0)
 
@@ -278,13 +296,13 @@ def _heart(build: _Build, axes: tuple[Field, Field, Field]) -> tuple[Field, Fiel
     across /= np.linalg.norm(across)
     frame = np.vstack([long_axis, across, np.cross(long_axis, across)])
     size = build.heart
-    left_ventricle = ellipsoid(axes, (-62, -22, 32), np.array([56, 42, 38]) * size, frame)
-    right_ventricle = ellipsoid(axes, (-62, -45, 6), np.array([40, 32, 42]) * size)
-    right_atrium = ellipsoid(axes, (-48, -14, -24), np.array([36, 32, 26]) * size)
-    left_atrium = ellipsoid(axes, (-34, 18, 4), np.array([26, 20, 34]) * size)
+    left_ventricle = ellipsoid(axes, (-64, -22, 40), np.array([56, 42, 38]) * size, frame)
+    right_ventricle = ellipsoid(axes, (-64, -45, 12), np.array([40, 32, 42]) * size)
+    right_atrium = ellipsoid(axes, (-50, -14, -20), np.array([36, 32, 26]) * size)
+    left_atrium = ellipsoid(axes, (-36, 18, 8), np.array([26, 20, 34]) * size)
     heart = smooth_union(left_ventricle, right_ventricle, 22.0)
     heart = smooth_union(heart, smooth_union(right_atrium, left_atrium, 14.0), 20.0)
-    cavity = ellipsoid(axes, (-60, -22, 32), np.array([44, 29, 25]) * size, frame)
+    cavity = ellipsoid(axes, (-62, -22, 40), np.array([44, 29, 25]) * size, frame)
     pool = np.minimum(np.minimum(cavity, right_ventricle + 7.0), np.minimum(right_atrium, left_atrium) + 5.0)
     return heart, pool
 
@@ -326,10 +344,11 @@ def great_tubes(rng: np.random.Generator) -> tuple[Tube, ...]:
 def _diaphragm(build: _Build, axes: tuple[Field, Field, Field]) -> Field:
     """Height above the diaphragm: two domes, the heart's saddle between them, a deep sulcus behind."""
     z, y, x = axes
+    sulcus = 34.0 + 48.0 * smoothstep(y, -45.0, 65.0)  # how much lower than the dome the rim is, deepest behind
 
     def dome(centre_x: float, top: float) -> Field:
-        rho = ((x - centre_x) / 82.0) ** 2 + ((y + 12.0) / np.where(y > -12.0, 88.0, 98.0)) ** 2
-        return np.asarray(top - 78.0 * rho**1.15, dtype=np.float32)
+        rho = ((x - centre_x) / 84.0) ** 2 + ((y + 12.0) / np.where(y > -12.0, 92.0, 98.0)) ** 2
+        return np.asarray(top - sulcus * rho**1.2, dtype=np.float32)
 
     height = -smooth_union(-dome(-64.0, build.right_dome), -dome(66.0, build.left_dome), 16.0)
     return np.asarray((z - np.maximum(height, -172.0)) * np.float32(0.8), dtype=np.float32)

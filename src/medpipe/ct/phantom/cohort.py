@@ -65,7 +65,9 @@ def _record(folder: Path, plan: ScanPlan) -> dict[str, Any] | None:
         return None
     if record["digest"] != plan.digest:
         return None
-    whole = all((folder / name).is_file() and (folder / name).stat().st_size == n for name, n in record["files"].items())
+    whole = all(
+        (folder / name).is_file() and (folder / name).stat().st_size == n for name, n in record["files"].items()
+    )
     return record if whole else None
 
 
@@ -136,9 +138,7 @@ def _as_record(folder: Path, scan: PhantomScan, files: list[Path]) -> dict[str, 
 def _write_tables(folder: Path, records: list[dict[str, Any]]) -> None:
     labels = pd.DataFrame([label for record in records for label in record["labels"]], columns=LABEL_COLUMNS)
     luna = [record for record in records if record["form"] == "luna16"]
-    uids = pd.DataFrame(
-        {"series_uid": [r["series_uid"] for r in luna], "patient_id": [r["patient_id"] for r in luna]}
-    )
+    uids = pd.DataFrame({"series_uid": [r["series_uid"] for r in luna], "patient_id": [r["patient_id"] for r in luna]})
     in_luna = labels[labels["series_uid"].isin(uids["series_uid"])]
     marks = pd.DataFrame(
         {

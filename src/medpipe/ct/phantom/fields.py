@@ -8,10 +8,32 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from numba import njit
 
 Field = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
+
+
+@njit(cache=True, fastmath=True)
+def _trilinear(field, index):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """``field`` at fractional indices, n x 3, clamped to the grid."""
+    nz, ny, nx = field.shape
+    out = np.empty(len(index))
+    for p in range(len(index)):
+        z = min(max(index[p, 0], 0.0), nz - 1.001)
+        y = min(max(index[p, 1], 0.0), ny - 1.001)
+        x = min(max(index[p, 2], 0.0), nx - 1.001)
+        k, j, i = int(z), int(y), int(x)
+        z, y, x = z - k, y - j, x - i
+        low = (1 - y) * ((1 - x) * field[k, j, i] + x * field[k, j, i + 1]) + y * (
+            (1 - x) * field[k, j + 1, i] + x * field[k, j + 1, i + 1]
+        )
+        k += 1
+        high = (1 - y) * ((1 - x) * field[k, j, i] + x * field[k, j, i + 1]) + y * (
+            (1 - x) * field[k, j + 1, i] + x * field[k, j + 1, i + 1]
+        )
+        out[p] = (1 - z) * low + z * high
+    return out
 
 
 @dataclass(frozen=True)
@@ -39,7 +61,7 @@ class CoarseGrid:
     def sample(self, field: Field, points_zyx: npt.ArrayLike) -> Points:
         """``field`` at points, n x 3 (z, y, x) in mm, by trilinear interpolation (edge values outside)."""
         index = (np.asarray(points_zyx, dtype=np.float64) - np.asarray(self.origin_zyx_mm)) / self.step_mm
-        return np.asarray(ndimage.map_coordinates(field, index.T, order=1, mode="nearest"), dtype=np.float64)
+        return np.asarray(_trilinear(field, np.ascontiguousarray(index)))
 
     def gradient(self, field: Field, points_zyx: npt.ArrayLike) -> Points:
         """Unit gradient of ``field`` at points, n x 3 (z, y, x)."""

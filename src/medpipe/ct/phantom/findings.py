@@ -154,7 +154,9 @@ def _draw_nodule(params: PhantomParams, place: _Placer, rng: np.random.Generator
     elif chance < params.ground_glass_fraction + params.part_solid_fraction:
         texture, diameter = "part-solid", max(diameter, min(7.0, high))
     radius = 0.5 * diameter
-    spiculated = diameter > SPICULATED_FROM_MM and texture != "ground-glass" and rng.random() < params.spiculated_fraction
+    spiculated = (
+        diameter > SPICULATED_FROM_MM and texture != "ground-glass" and rng.random() < params.spiculated_fraction
+    )
     chance = rng.random()
     attachment: Attachment = "isolated"
     normal = rng.standard_normal(3)

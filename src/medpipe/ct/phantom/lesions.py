@@ -74,7 +74,7 @@ def paint_finding(canvas: Canvas, finding: Finding, solid_shift_hu: float) -> No
 
 def _nodule(canvas: Canvas, finding: Finding, centre: Points, rng: np.random.Generator, shift: float) -> None:
     radius = 0.5 * finding.diameter_mm
-    rough = float(rng.uniform(0.06, 0.16))
+    rough = float(rng.uniform(0.06, 0.14) + 0.012 * min(radius, 8.0))
     solid = float(rng.uniform(5, 60) + shift)
     if finding.texture == "solid" and radius < 4.5 and rng.random() < 0.08:
         solid = float(rng.uniform(180, 450))  # calcified granuloma
@@ -132,7 +132,10 @@ def paint_knot(canvas: Canvas, centre_zyx: Points, radius_mm: float, seed: int, 
         axis = rng.standard_normal(3) * np.array([1.6, 1.0, 1.0])
         axis /= np.linalg.norm(axis)
         half = rng.uniform(9.0, 17.0)
-        knots = [centre_zyx + t * half * axis + rng.normal(0, 0.12 * half, 3) * (t != 0) for t in (-1.0, -0.45, 0.0, 0.5, 1.0)]
+        knots = [
+            centre_zyx + t * half * axis + rng.normal(0, 0.12 * half, 3) * (t != 0)
+            for t in (-1.0, -0.45, 0.0, 0.5, 1.0)
+        ]
         radii = radius_mm * share * np.array([0.4, 0.8, 1.0, 0.75, 0.3])
         path = smooth_path(np.column_stack([np.array(knots), radii]), 24)
         canvas.strands(tube(path[:, :3], np.maximum(path[:, 3], 0.2)), blood_hu)

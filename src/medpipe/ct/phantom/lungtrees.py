@@ -8,11 +8,15 @@ from medpipe.ct.phantom.anatomy import Anatomy
 from medpipe.ct.phantom.fields import Points
 from medpipe.ct.phantom.trees import Segments, grow_tree
 
-TIP_SPACING_MM = 8.0
+TIP_SPACING_MM = 6.0
 """Distance of neighbouring ends of the arterial tree in the reference adult."""
 
-MIN_BRONCHUS_TIPS = 12
+MIN_BRONCHUS_TIPS = 35
 """Bronchi that supply fewer arterial tips are too thin for a CT."""
+
+
+BRONCHUS_TO_ARTERY = 0.62
+"""Inner radius of a bronchus relative to its artery (0.6 to 0.7 in healthy lungs)."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +76,17 @@ def build_trees(anatomy: Anatomy, rng: np.random.Generator) -> LungTrees:
                 if tree == "vein":
                     root = root + np.array([-10.0, -6.0, -side * 6.0]) * s
                 heading = np.array([np.sign(shift) * 0.5, 0.1, 0.86 * side])
-                grown = grow_tree(chosen, root, heading, 0.36 * s, rng)
+                grown = grow_tree(chosen, root, heading, 0.31 * s, rng)
                 if tree == "vein":
                     veins.append(grown)
                     continue
                 arteries.append(grown)
                 thick = grown.where(grown.tips >= MIN_BRONCHUS_TIPS)
-                aside = 2.05 * np.max(thick.radii_mm, axis=1, keepdims=True) * np.array([[0.45, 0.75, -0.48 * side]])
+                aside = 1.7 * np.max(thick.radii_mm, axis=1, keepdims=True) * np.array([[0.45, 0.75, -0.48 * side]])
                 bronchi.append(
-                    Segments(thick.start_zyx + aside, thick.end_zyx + aside, 0.85 * thick.radii_mm, thick.tips)
+                    Segments(
+                        thick.start_zyx + aside, thick.end_zyx + aside, BRONCHUS_TO_ARTERY * thick.radii_mm, thick.tips
+                    )
                 )
     return LungTrees(
         _into_lung(anatomy, Segments.join(arteries)),

@@ -88,8 +88,9 @@ def plan_cohort(params: PhantomParams) -> list[ScanPlan]:
             rng = rng_for(params, patient, 10 + visit)
             contrast = bool(rng.random() < params.contrast_fraction)
             sharp = bool(rng.random() < params.sharp_kernel_fraction)
-            reoriented = rng.random() < params.reoriented_fraction
-            direction = DIRECTIONS[int(rng.integers(len(DIRECTIONS)))]
+            scan = 2 * patient + visit
+            reoriented = not dicom and _spread(patient, params.reoriented_fraction, 0.4)
+            direction = DIRECTIONS[(scan // 3 + visit) % len(DIRECTIONS)]
             key = (params.seed, patient, visit)
             plans.append(
                 ScanPlan(
@@ -98,7 +99,7 @@ def plan_cohort(params: PhantomParams) -> list[ScanPlan]:
                     patient=patient,
                     visit=visit,
                     form="dicom" if dicom else "luna16",
-                    direction=direction if reoriented and not dicom else LPS,
+                    direction=direction if reoriented else LPS,
                     healthy=healthy,
                     contrast=contrast,
                     sharp=sharp,

@@ -60,7 +60,7 @@ def _frame(params: PhantomParams, anatomy: Anatomy, rng: np.random.Generator) ->
     rows = y[np.where((body & (np.abs(anatomy.grid.axes()[0]) < 40 * s)).any(axis=(0, 2)))[0]]
     across = x[np.where(lung.any(axis=(0, 1)))[0]]
     width = float(across[-1] - across[0])
-    wanted = width + s * rng.uniform(42.0, 95.0)
+    wanted = width + s * rng.uniform(56.0, 112.0)
     low, high = params.matrix
     pixel = rng.uniform(max(params.pixel_spacing_mm[0], 0.82 * params.pixel_spacing_mm[1]), params.pixel_spacing_mm[1])
     n = int(np.clip(round(wanted / pixel / 8) * 8, low, high))
@@ -171,7 +171,7 @@ def _paint_tubes(canvas: Canvas, anatomy: Anatomy, trees: LungTrees, blood: Atte
     paint_segments(*place, trees.arteries, blood.right_blood, LUNG_HU)
     paint_segments(*place, trees.veins, blood.blood, LUNG_HU)
     lumen = Segments.join(airways)
-    wall = Segments(lumen.start_zyx, lumen.end_zyx, 1.12 * lumen.radii_mm + 0.5 * anatomy.scale, lumen.tips)
+    wall = Segments(lumen.start_zyx, lumen.end_zyx, 1.1 * lumen.radii_mm + 0.35 * anatomy.scale, lumen.tips)
     paint_segments(*place, wall, 10.0, LUNG_HU)
     paint_segments(*place, lumen, -995.0, 10.0, mode=DARKEN)
 

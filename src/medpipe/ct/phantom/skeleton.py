@@ -56,7 +56,7 @@ def build_skeleton(anatomy: Anatomy, rng: np.random.Generator) -> Skeleton:
 
     for number in range(12):
         at_spine = (132.0 - 23.5 * number + rng.normal(0, 1.5)) * s
-        drop = (38.0 + 8.0 * min(number, 6)) * s
+        drop = (42.0 + 13.0 * min(number, 5)) * s
         reach = np.pi * (0.93 if number < 7 else 0.93 - 0.09 * (number - 6))
         for side in (-1.0, 1.0):
             t = np.linspace(0.0, 1.0, 44)
@@ -68,7 +68,7 @@ def build_skeleton(anatomy: Anatomy, rng: np.random.Generator) -> Skeleton:
             head[0, 2] += side * 17 * s
             bend = smooth_path(np.vstack([head, rib[2:6:3], rib[7:]]), 56)
             end = 56 if number > 8 else int(56 * (0.78 - 0.01 * number))
-            width = (3.3 + rng.normal(0, 0.15)) * s
+            width = (3.5 + rng.normal(0, 0.15)) * s
             bones.append((tube(bend[:end], np.full(end, width)), 1.75))
             if number <= 8:
                 rest = bend[end - 1 :].copy()
@@ -77,7 +77,7 @@ def build_skeleton(anatomy: Anatomy, rng: np.random.Generator) -> Skeleton:
                 cartilages.append((tube(rest, np.full(len(rest), width * 1.1)), 1.6))
 
     bones += _sternum(anatomy, s) + _shoulder(anatomy, rng, s) + _processes(spine, phase, s)
-    return Skeleton(tuple(bones), tuple(cartilages), spine, phase, rng.uniform(520, 900), rng.uniform(110, 240))
+    return Skeleton(tuple(bones), tuple(cartilages), spine, phase, rng.uniform(650, 1000), rng.uniform(70, 170))
 
 
 def _spine_at(spine: Points, z: float) -> tuple[float, float]:
@@ -89,7 +89,7 @@ def _sternum(anatomy: Anatomy, s: float) -> list[tuple[Segments, float]]:
     front = _on_cage(anatomy, z, np.full(16, np.pi), 7.0 * s)
     shape = np.interp(z / s, [-62, -40, 20, 45, 62], [4.0, 10.0, 11.0, 17.0, 20.0]) * s
     parts: list[tuple[Segments, float]] = []
-    for offset in np.linspace(-1, 1, 7):
+    for offset in np.linspace(-1, 1, 15):
         line = front.copy()
         line[:, 2] += offset * shape
         parts.append((tube(line, np.full(len(line), 4.6 * s)), 1.0))
@@ -102,12 +102,12 @@ def _shoulder(anatomy: Anatomy, rng: np.random.Generator, s: float) -> list[tupl
     tilt = rng.normal(0, 3.0) * s
     for side in (-1.0, 1.0):
         levels = np.linspace(18.0, 112.0, 13) * s + side * tilt
-        for share in np.linspace(0, 1, 9):
+        for share in np.linspace(0, 1, 30):
             spread = np.interp(levels / s, [18, 50, 112], [0.05, 0.55, 0.85])
             angle = 0.62 + share * spread
             blade = _on_cage(anatomy, levels, side * angle, (17.0 + 5.0 * share) * s)
             blade[:, 2] += side * 2 * s
-            thickness = 1.3 + 2.2 * (share > 0.95) + 1.0 * (share < 0.05)
+            thickness = 1.5 + 2.0 * (share > 0.96) + 0.8 * (share < 0.03)
             parts.append((tube(blade, np.full(len(blade), thickness * s)), 1.0))
         ridge = _on_cage(anatomy, np.linspace(78, 122, 9) * s, side * np.linspace(0.7, 1.35, 9), 27.0 * s)
         parts.append((tube(ridge, np.full(9, 4.0 * s)), 1.2))
@@ -155,7 +155,7 @@ def paint_skeleton(volume: Field, origin_zyx: Points, spacing_zyx: Points, skele
     for segments, stretch in skeleton.bones:
         paint_segments(*place, segments, skeleton.cortex_hu, 20.0, stretch=stretch)
     for segments, stretch in skeleton.bones:
-        inner = _shrunk(segments, 1.5 * scale)
+        inner = _shrunk(segments, 1.15 * scale)
         wide = inner.radii_mm.max(axis=1) > 1.2 * scale
         if wide.any():
             paint_segments(*place, inner.where(wide), skeleton.marrow_hu, skeleton.cortex_hu, mode=-1, stretch=stretch)
@@ -204,8 +204,9 @@ def _vertebrae(  # type: ignore[no-untyped-def]  # pragma: no cover
                 d = np.sqrt(x * x + y * y) * (1.0 - 1.0 / reach)
                 inside = min(max(0.5 - d / unit, 0.0), 1.0)
                 if inside > 0.0:
-                    rim = min(max(1.0 + d / (1.3 * s), 0.0), 1.0)
-                    bone = marrow + max(rim, 0.75 * plate) * (0.85 * cortex - marrow)
+                    rim = min(max(1.0 + d / (1.1 * s), 0.0), 1.0)
+                    mesh = np.sin(1.9 * x / s + 1.3 * k) * np.sin(2.3 * y / s + 0.9 * k)  # trabeculae
+                    bone = marrow * (1.15 + 0.35 * mesh) + max(rim, 0.6 * plate) * (0.6 * cortex - marrow)
                     value = bone + disc * (88.0 - bone)
                     volume[k, j, i] += inside * (value - volume[k, j, i])
                 canal = np.sqrt((x / 1.12) ** 2 + (y - 21.5 * s) ** 2) - 8.2 * s

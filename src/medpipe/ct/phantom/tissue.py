@@ -55,7 +55,9 @@ def _compose(  # type: ignore[no-untyped-def]  # pragma: no cover
         iz = int(gz)
         wz = np.float32(gz - iz)
         for j in range(ny):
-            gy = min(max(start[1] + j * step[1], 0.0), cy - 1.001)
+            gy = start[1] + j * step[1]
+            within = 0.5 < gy < cy - 2.5
+            gy = min(max(gy, 0.0), cy - 1.001)
             iy = int(gy)
             wy = np.float32(gy - iy)
             w00, w01, w10, w11 = (1 - wz) * (1 - wy), (1 - wz) * wy, wz * (1 - wy), wz * wy
@@ -72,33 +74,33 @@ def _compose(  # type: ignore[no-untyped-def]  # pragma: no cover
                 ix = int(gx)
                 wx = np.float32(gx - ix)
                 body = row[ix, 0] + wx * (row[ix + 1, 0] - row[ix, 0])
-                if body > 30.0:
-                    volume[k, j, i] = backdrop[j, i]
-                    continue
-                for c in range(nf):
-                    f[c] = row[ix, c] + wx * (row[ix + 1, c] - row[ix, c])
-                state ^= state << np.uint64(13)
-                state ^= state >> np.uint64(7)
-                state ^= state << np.uint64(17)
-                chance = np.float32((state >> np.uint64(40)) * (2.0 / 16777216.0) - 1.0)
-
                 inside = min(max(half - body * sharp, np.float32(0)), np.float32(1))
                 outside = backdrop[j, i]
                 if inside <= 0.0:
-                    fold = abs(body - 9.0 - 7.0 * f[13])
-                    if fold < 0.9 and outside < -980.0:
-                        outside += 110.0 * (0.9 - fold)
+                    if body < 24.0 and outside < -980.0 and within and 0.5 < gx < cx - 2.5:
+                        fine = row[ix, 12] + wx * (row[ix + 1, 12] - row[ix, 12])
+                        coarse = row[ix, 13] + wx * (row[ix + 1, 13] - row[ix, 13])
+                        fold = min(abs(body - 9 - 7 * coarse), abs(body - 13 - 6 * fine))
+                        outside += 150 * max(np.float32(0.9) - fold, np.float32(0))
                     volume[k, j, i] = outside
                     continue
+                f[3] = row[ix, 3] + wx * (row[ix + 1, 3] - row[ix, 3])
                 lung = min(max(half - f[3] * sharp, np.float32(0)), np.float32(1))
                 tissue = np.float32(0)
+                air = np.float32(0)
                 if lung < 1.0:
+                    for c in range(nf):
+                        f[c] = row[ix, c] + wx * (row[ix + 1, c] - row[ix, c])
                     tissue = _tissue(f, hu, sharp, body)
-                air = f[14] + chance * lobule
                 if lung > 0.0:
-                    fissure = max(np.float32(1.0) - abs(f[10]) * np.float32(1.1), np.float32(0)) * 110.0
-                    fissure += max(np.float32(1.0) - abs(f[11]) * np.float32(1.1), np.float32(0)) * 85.0
-                    air += fissure
+                    oblique = row[ix, 10] + wx * (row[ix + 1, 10] - row[ix, 10])
+                    horizontal = row[ix, 11] + wx * (row[ix + 1, 11] - row[ix, 11])
+                    air = row[ix, 14] + wx * (row[ix + 1, 14] - row[ix, 14])
+                    state ^= state << np.uint64(13)
+                    state ^= state >> np.uint64(7)
+                    state ^= state << np.uint64(17)
+                    air += lobule * np.float32(np.int64(state >> np.uint64(40)) - 8388608)
+                    air += 110 * max(1 - abs(oblique), np.float32(0)) + 85 * max(1 - abs(horizontal), np.float32(0))
                 value = tissue + lung * (air - tissue)
                 volume[k, j, i] = outside + inside * (value - outside)
 
@@ -121,10 +123,13 @@ def _tissue(f, hu, sharp, body):  # type: ignore[no-untyped-def]  # pragma: no c
     wall = _share(cage, sharp)
     if wall < 1.0:
         flesh = 54.0 + 5.0 * fine
-        layer = cage * 0.085 + 0.55 * coarse + 0.22 * fine
+        layer = cage * 0.046 + 0.8 * coarse + 0.16 * fine
         layer -= np.floor(layer)
-        if cage > 9.0 and layer < 0.13:
-            flesh = -70.0
+        gap = 0.03 + 0.09 * fine + 0.05 * coarse
+        if cage > 8.0 and layer < gap:
+            flesh = -75.0
+        elif cage > 8.0 and layer < gap + 0.03:
+            flesh = 0.0
         elif cage > 3.0 and cage <= 9.0 and fine > 0.7:
             flesh = -40.0
         share = _share(muscle, sharp)
@@ -136,7 +141,8 @@ def _tissue(f, hu, sharp, body):  # type: ignore[no-untyped-def]  # pragma: no c
             share = _share(heart + 2.5 + 1.5 * fine, sharp)
             inner += share * (hu[2] - inner)
             share = _share(chambers, sharp * 0.6)
-            inner += share * (hu[1 if f[15] > 0.0 else 0] - inner)
+            right = min(max(0.5 + f[15] / 22.0, 0.0), 1.0)
+            inner += share * (hu[0] + right * (hu[1] - hu[0]) - inner)
             inner += _share(abs(heart) - 0.7, sharp) * 0.5 * (20.0 - inner)
         else:
             inner = -104.0 + 6.0 * coarse
@@ -176,17 +182,18 @@ def compose(
     """
     grid = anatomy.grid
     _, y, x = grid.axes()
-    right = np.broadcast_to(-x + 0.5 * y + 4.0, grid.shape_zyx)  # the right heart, where contrast arrives first
-    height = np.broadcast_to(y, grid.shape_zyx)  # gas floats to the front of a patient who lies on the back
-    stack = np.concatenate([anatomy.stack, right[..., None], height[..., None]], axis=-1).astype(np.float32)
-    assert stack.shape[-1] == len(LAYERS) + 2
+    stack = np.empty((*grid.shape_zyx, len(LAYERS) + 2), dtype=np.float32)
+    for i, name in enumerate(LAYERS):
+        stack[..., i] = anatomy.layer(name)
+    stack[..., -2] = -x + 0.5 * y + 4.0  # the right heart, where contrast arrives first
+    stack[..., -1] = y  # gas floats to the front of a patient who lies on the back
     start = (np.asarray(origin_zyx) - np.asarray(grid.origin_zyx_mm)) / grid.step_mm
     unit = float(np.mean(spacing_zyx))
     hu = np.array(
         [attenuation.blood, attenuation.right_blood, attenuation.myocardium, attenuation.liver, attenuation.spleen],
         dtype=np.float32,
     )
-    lobule = 55.0 / np.sqrt(float(np.prod(spacing_zyx)))
+    lobule = np.float32(55.0 / np.sqrt(float(np.prod(spacing_zyx))) / 2**23)
     _compose(volume, start, np.asarray(spacing_zyx) / grid.step_mm, stack, backdrop, hu, unit, seed * 2 + 1, lobule)
 
 
@@ -214,7 +221,7 @@ def backdrop(rng: np.random.Generator, y_mm: Points, x_mm: Points, back_mm: floa
     hu += np.where((depth > -6 * scale) & (depth < 0) & (np.abs(x) < half_width), rng.uniform(15, 70), 0).astype(
         np.float32
     )
-    hu += sheet(0.0, 1.1, rng.uniform(-350, 50))
+    hu += sheet(0.0, 1.4, rng.uniform(-250, 150))
     hu += sheet(rng.uniform(22, 34), 1.0, rng.uniform(-500, -100))
     hu += np.where((depth > 0) & (depth < 24) & (np.abs(x) < half_width), rng.uniform(10, 60), 0).astype(np.float32)
     return hu

@@ -80,9 +80,9 @@ def _grow(  # type: ignore[no-untyped-def]  # pragma: no cover
         way = centre - places[parent]
         length = np.sqrt((way**2).sum()) + 1e-9
         old = np.array([d0, d1, d2])
-        heading = way / length + 0.35 * old
+        heading = way / length + 0.3 * old
         heading /= np.sqrt((heading**2).sum()) + 1e-9
-        share = 0.38 + 0.2 * np.random.random()
+        share = 0.3 + 0.22 * np.random.random()
         places[node] = places[parent] + heading * length * share
 
         spread = np.zeros((3, 3))
@@ -99,7 +99,7 @@ def _grow(  # type: ignore[no-untyped-def]  # pragma: no cover
         width = 0.0
         for i in range(low, high):
             width += abs(((points[i] - centre) * normal).sum())
-        shift = 0.45 * (2.0 * np.random.random() - 1.0) * width / count
+        shift = 1.1 * (2.0 * np.random.random() - 1.0) * width / count
         split = 0
         for i in range(low, high):
             side[i] = ((points[i] - centre) * normal).sum() < shift
@@ -166,13 +166,13 @@ def _curved(
     heading = np.zeros_like(places)
     heading[child] = chord / np.maximum(length, 1e-9)
     heading[0] = heading[1]
-    leave = heading[parent] * 0.55 + heading[child] * 0.45
-    arrive = heading[child]
+    leave = 0.75 * (heading[parent] * 0.5 + heading[child] * 0.5)
+    arrive = 0.75 * heading[child]
     radius = tip_radius_mm * tips.astype(np.float64) ** (1.0 / MURRAY_EXPONENT)
     r_start = np.minimum(radius[parent], 1.25 * radius[child])
     r_end = radius[child]
 
-    bend = rng.standard_normal(chord.shape) * 0.06 * length
+    bend = rng.standard_normal(chord.shape) * 0.035 * length
     curve = []
     for t in np.linspace(0.0, 1.0, PIECES + 1):
         h00, h10 = 2 * t**3 - 3 * t**2 + 1, t**3 - 2 * t**2 + t
