@@ -1,5 +1,9 @@
 """The hook against a real SQLite MLflow."""
 
+import os
+import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import mlflow
@@ -112,6 +116,17 @@ def test_run_joins_the_one_of_the_environment(project, recorded, monkeypatch):
     found = client.get_run(joined)
     assert found.data.metrics["test/cpm"] == 0.5
     assert found.info.status == "RUNNING"
+
+
+def test_run_of_a_killed_process_is_not_shown_as_running(project, recorded):
+    client, before = recorded
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    killed = client.create_run(before.info.experiment_id, tags={"process": f"{socket.gethostname()}:{gone.pid}"})
+    alive = client.create_run(before.info.experiment_id, tags={"process": f"{socket.gethostname()}:{os.getpid()}"})
+    run(project)
+    assert client.get_run(killed.info.run_id).info.status == "KILLED"
+    assert client.get_run(alive.info.run_id).info.status == "RUNNING"
 
 
 def test_disabled_tracking_leaves_no_file(tmp_path):

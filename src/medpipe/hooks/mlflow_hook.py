@@ -20,6 +20,7 @@ from kedro.framework.hooks import hook_impl
 
 from medpipe.datasets.fingerprint import dataset_fingerprint, persisted
 from medpipe.hooks.flatten import flatten
+from medpipe.hooks.killed import PROCESS_TAG, end_killed_runs, this_process
 from medpipe.hooks.params import MLflowEntry, MLflowParams
 from medpipe.hooks.provenance import run_tags
 from medpipe.runners.incremental import DEFAULT_STATE_FOLDER
@@ -101,6 +102,7 @@ class MLflowHook:
         self._end("FAILED")
 
     def _start(self) -> None:
+        os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its log lines go the way of all others
         import mlflow
 
         mlflow.set_tracking_uri(self._tracking_uri())
@@ -126,6 +128,8 @@ class MLflowHook:
         else:
             location = self._params.artifact_location or (self._project / "mlruns").as_uri()
             identifier = self._client.create_experiment(self._params.experiment, artifact_location=location)
+        end_killed_runs(self._client, identifier)
+        tags = {**tags, PROCESS_TAG: this_process()}
         return str(self._client.create_run(identifier, tags=tags).info.run_id)
 
     def _log_params(self) -> None:

@@ -23,11 +23,10 @@ class RunSummaryHook:
         """Forgets an earlier run of the same process."""
         self._started, self._seconds, self._peak_gib = {}, {}, {}
 
-    @hook_impl
-    def before_dataset_loaded(self, node: Any) -> None:
-        """A node's time begins with the loading of its first input."""
-        if node is not None:
-            self._started.setdefault(node.name, time.monotonic())
+    @hook_impl(trylast=True)
+    def before_node_run(self, node: Any) -> None:
+        """A node's time begins when its inputs are loaded and the other hooks are done."""
+        self._started[node.name] = time.monotonic()
 
     @hook_impl
     def after_node_run(self, node: Any) -> None:
