@@ -93,7 +93,9 @@ def test_missed_nodules_are_the_official_ones(case: tuple[Submission, Matching])
     path = given.official / f"nodulesWithoutCandidate_{given.name}.txt"
     official = {tuple(line.split(",")[i] for i in (0, 2, 3, 4)) for line in path.read_text().splitlines()}
     missed = matching.nodules[~matching.nodules["hit"]]
-    ours = {(row.series_uid, *(float(value) for value in (row.x_mm, row.y_mm, row.z_mm))) for row in missed.itertuples()}
+    ours = {
+        (row.series_uid, *(float(value) for value in (row.x_mm, row.y_mm, row.z_mm))) for row in missed.itertuples()
+    }
     assert ours == {(uid, float(x), float(y), float(z)) for uid, x, y, z in official}
 
 
@@ -102,7 +104,10 @@ def test_scored_marks_are_the_official_ones(case: tuple[Submission, Matching]):
     official = np.loadtxt(given.official / f"froc_gt_prob_vectors_{given.name}.csv", delimiter=",", ndmin=2)
     hit = matching.nodules[matching.nodules["hit"]]["probability"]
     np.testing.assert_allclose(
-        np.sort(hit), np.sort(official[(official[:, 0] == 1) & (official[:, 1] > -1e8), 1]), rtol=0, atol=WRITTEN_TO * 1.01
+        np.sort(hit),
+        np.sort(official[(official[:, 0] == 1) & (official[:, 1] > -1e8), 1]),
+        rtol=0,
+        atol=WRITTEN_TO * 1.01,
     )
     np.testing.assert_allclose(
         np.sort(matching.false_alarms["probability"]), np.sort(official[official[:, 0] == 0, 1]), rtol=0,
@@ -111,16 +116,19 @@ def test_scored_marks_are_the_official_ones(case: tuple[Submission, Matching]):
 
 
 def test_the_bootstrap_agrees_with_the_official_one(case: tuple[Submission, Matching]):
-    """The official draws have no fixed seed: two sets of 1,000 draws agree within their own sampling error."""
+    """The official draws have no fixed seed: both agree within the sampling error of its few draws.
+
+    The scatter of the official means between the cases is that of some hundred draws; where every drawn set gives the
+    same sensitivity, mean and limits have to be exact.
+    """
     given, matching = case
     official = given.read("froc_", "_bootstrapping")[[0, 1_000, -1]]
     drawn = bootstrap(matching, official[:, 0])
-    error = drawn.samples.std(axis=0) * np.sqrt(2 / len(drawn.samples))
-    assert (np.abs(drawn.mean - official[:, 1]) <= 4.5 * error + 1e-6).all()
-    low, high = drawn.interval()
-    # The limits are order statistics: their error is a few times that of the mean; exact where nothing varies.
-    assert (np.abs(low - official[:, 2]) <= 15 * error + 1e-6).all()
-    assert (np.abs(high - official[:, 3]) <= 15 * error + 1e-6).all()
+    assert (np.abs(drawn.mean - official[:, 1]) <= 4 * drawn.samples.std(axis=0) / np.sqrt(100) + 1e-6).all()
+    lowest, low = np.quantile(drawn.samples, [0.0, 0.09], axis=0)
+    high, highest = np.quantile(drawn.samples, [0.91, 1.0], axis=0)
+    assert ((lowest - 1e-6 <= official[:, 2]) & (official[:, 2] <= low + 1e-6)).all()
+    assert ((high - 1e-6 <= official[:, 3]) & (official[:, 3] <= highest + 1e-6)).all()
 
 
 def test_the_seven_sensitivities_and_the_cpm(shared_data: Path):

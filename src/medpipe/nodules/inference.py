@@ -1,0 +1,208 @@
+"""The detector at work: candidates of whole scans."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from medpipe.core.errors import InputError
+from medpipe.core.progress import track
+from medpipe.ct.geometry import Geometry
+from medpipe.ct.store import ScanStore
+from medpipe.nodules.network import STRIDE, CentreNet
+from medpipe.nodules.params import DetectorParams, DetectParams
+from medpipe.nodules.peaks import find_peaks, suppress_neighbours
+from medpipe.training.checkpoint import Checkpoint
+from medpipe.training.seeds import seed_everything
+
+KIND = "nodule_detector"
+"""Of the checkpoints that this module uses."""
+
+CANDIDATE_DTYPES = {
+    "series_uid": "str",
+    "x_mm": "float64",
+    "y_mm": "float64",
+    "z_mm": "float64",
+    "diameter_mm": "float64",
+    "probability": "float64",
+}
+
+SPACING_TOLERANCE_MM = 0.05
+"""A scan whose voxels differ more from those the network was trained on is refused."""
+
+_UINT8_MAX = 255.0
+_PEAKS_PER_CANDIDATE = 4  # peaks a tile that enter suppression, per candidate that may leave it
+
+
+class Searchable(Protocol):
+    """What a scan must offer to be searched; `medpipe.ct.store.StoredScan` does."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels (z, y, x)."""
+
+    @property
+    def geometry(self) -> Geometry:
+        """Of the voxels."""
+
+    @property
+    def hu_window(self) -> tuple[float, float]:
+        """Hounsfield units of the values 0 and 255."""
+
+    def patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> npt.NDArray[np.uint8]:
+        """Image in a box, 0 outside."""
+
+    def lung_patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> npt.NDArray[np.uint8]:
+        """Mask of the places where candidates may lie, 0 outside."""
+
+
+def load_network(checkpoint: Checkpoint) -> CentreNet:
+    """Rebuilds the network of a checkpoint, ready for inference.
+
+    Raises:
+        InputError: If the checkpoint is of another kind.
+    """
+    if checkpoint.kind != KIND:
+        raise InputError(f"checkpoint kind is {checkpoint.kind!r}, expected {KIND!r}: give a detector's checkpoint")
+    network = CentreNet(DetectorParams(**checkpoint.params["detector"]))
+    network.load_state_dict(checkpoint.weights)
+    return network.eval()
+
+
+def untrained(checkpoint: Checkpoint, seed: int = 0) -> Checkpoint:
+    """The same network with fresh weights: the control that shows what training brought."""
+    seed_everything(seed)
+    network = CentreNet(DetectorParams(**checkpoint.params["detector"]))
+    return Checkpoint(checkpoint.kind, network.state_dict(), checkpoint.params, {"untrained_seed": seed})
+
+
+def detect(store: ScanStore, series_uids: Sequence[str], checkpoint: Checkpoint, params: DetectParams) -> pd.DataFrame:
+    """Candidates of stored scans, one scan in memory at a time.
+
+    Returns:
+        Columns series_uid, x_mm, y_mm, z_mm (world LPS), diameter_mm, probability; the most probable of a scan first.
+
+    Raises:
+        InputError: If a scan was prepared with another spacing or HU window than the training scans.
+    """
+    device = torch_device(params)
+    network = load_network(checkpoint).to(device)
+    tables = [empty_candidates()]
+    for uid in track(series_uids, "Searching scans for nodules"):
+        scan = store.open(uid)
+        check_preparation(uid, scan, checkpoint)
+        tables.append(search(network, scan, params, device).assign(series_uid=uid))
+    table = pd.concat(tables, ignore_index=True)
+    return table[list(CANDIDATE_DTYPES)].astype(CANDIDATE_DTYPES)
+
+
+def torch_device(params: DetectParams) -> torch.device:
+    """The device to compute on."""
+    if params.accelerator == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(params.accelerator)
+
+
+def empty_candidates() -> pd.DataFrame:
+    """A table of no candidates."""
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in CANDIDATE_DTYPES.items()})
+
+
+def check_preparation(name: str, scan: Searchable, checkpoint: Checkpoint) -> None:
+    """Refuses a scan that does not look as the training scans did.
+
+    Raises:
+        InputError: If voxel size or HU window differ.
+    """
+    spacing, wanted = scan.geometry.spacing_zyx_mm, checkpoint.params["spacing_mm"]
+    if np.abs(np.subtract(spacing, wanted)).max() > SPACING_TOLERANCE_MM:
+        raise InputError(
+            f"scan {name}: spacing_zyx_mm is {spacing}, the detector was trained at {wanted}; "
+            "preprocess with that spacing, or train on this store."
+        )
+    if not np.allclose(scan.hu_window, checkpoint.params["hu_window"], atol=0.5):
+        raise InputError(
+            f"scan {name}: hu_window is {scan.hu_window}, the detector was trained with "
+            f"{tuple(checkpoint.params['hu_window'])}; preprocess with that window, or train on this store."
+        )
+
+
+@torch.inference_mode()
+def search(network: CentreNet, scan: Searchable, params: DetectParams, device: torch.device) -> pd.DataFrame:
+    """Candidates of one scan.
+
+    Args:
+        network: Rebuilt by `load_network`, on ``device``.
+        scan: Prepared as the training scans were.
+        params: Of the search.
+        device: Where to compute.
+
+    Returns:
+        Columns x_mm, y_mm, z_mm, diameter_mm, probability; the most probable first.
+    """
+    found = [
+        _search_tile(network, scan, start, shape, params, device)
+        for start, shape in tiles(scan.shape, params.tile_edge, network.coarsest_stride)
+    ]
+    peaks = torch.cat([*found, torch.zeros((0, 5), device=device)])
+    peaks = peaks[peaks[:, 0].argsort(descending=True, stable=True)]
+    spacing = torch.tensor(scan.geometry.spacing_zyx_mm, dtype=peaks.dtype, device=device)
+    peaks = peaks[suppress_neighbours(peaks[:, 1:4] * spacing, peaks[:, 4], params.min_distance_mm)]
+    values = peaks[: params.max_candidates].double().cpu().numpy()
+    world = scan.geometry.to_world(values[:, 1:4])
+    columns = {"x_mm": world[:, 0], "y_mm": world[:, 1], "z_mm": world[:, 2]}
+    return pd.DataFrame({**columns, "diameter_mm": values[:, 4], "probability": values[:, 0]})
+
+
+def tiles(
+    shape: tuple[int, int, int], edge: int, multiple: int
+) -> Iterator[tuple[tuple[int, int, int], tuple[int, int, int]]]:
+    """Starts and shapes of boxes of equal size, edges multiples of ``multiple``, that cover a volume without overlap."""
+    axes = []
+    for size in shape:
+        count = -(-size // max(edge, multiple))
+        length = -(-size // (count * multiple)) * multiple
+        axes.append([(start, length) for start in range(0, size, length)])
+    for box in product(*axes):
+        start, length = zip(*box, strict=True)
+        yield start, length
+
+
+def _search_tile(
+    network: CentreNet,
+    scan: Searchable,
+    start: tuple[int, int, int],
+    shape: tuple[int, int, int],
+    params: DetectParams,
+    device: torch.device,
+) -> Tensor:
+    """Peaks whose cell lies in the tile and in the lungs, positions in voxels of the scan."""
+    lung = torch.from_numpy(scan.lung_patch(start, shape)).to(device)
+    allowed = functional.max_pool3d(lung[None, None].float(), STRIDE)[0, 0] > 0
+    if not bool(allowed.any()):
+        return torch.zeros((0, 5), device=device)
+    halo = -(-params.halo // network.coarsest_stride) * network.coarsest_stride
+    outer = [first - halo for first in start]
+    image = torch.from_numpy(scan.patch(outer, [length + 2 * halo for length in shape])).to(device)
+    output = _output(network, image[None, None].float() / _UINT8_MAX, params.flip_average)
+    margin = halo // STRIDE
+    allowed = functional.pad(allowed, [margin] * 6)
+    peaks = find_peaks(output, allowed, params.min_probability, _PEAKS_PER_CANDIDATE * params.max_candidates)
+    peaks[:, 1:4] += torch.tensor(outer, dtype=peaks.dtype, device=device)
+    return peaks
+
+
+def _output(network: CentreNet, image: Tensor, flip_average: bool) -> Tensor:
+    """5 x D x H x W of one tile, heat as a probability."""
+    output = network(image)[0].float()
+    output[0] = torch.sigmoid(output[0])
+    if flip_average:
+        mirrored = torch.sigmoid(network(image.flip(-1))[0, 0].float()).flip(-1)
+        output[0] = (output[0] + mirrored) / 2
+    return output

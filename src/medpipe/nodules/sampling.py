@@ -1,0 +1,198 @@
+"""Patches for training, read from the scan store: which places, and a data set whose content follows from seed and step."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from medpipe.core.parallel import parallel
+from medpipe.ct.store import ScanStore
+from medpipe.nodules.matching import POSITION, diameters_mm
+from medpipe.nodules.params import SamplingParams
+from medpipe.nodules.targets import IRRELEVANT, NODULE
+
+BRIGHT_HU = -400.0
+"""Tissue inside the lungs above this (vessels, walls, nodules) is as dense as a nodule."""
+
+_CLEARANCE_MM = 5.0  # a hard negative keeps this distance from the rim of every finding
+_READ_EDGE = 96  # voxels along z that are in memory at once when places are chosen
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ScanPlaces:
+    """Findings of a scan and places without any, in voxel coordinates (z, y, x).
+
+    Attributes:
+        series_uid: The scan.
+        centres: n x 3.
+        diameters_mm: n.
+        kinds: n, `NODULE` or `IRRELEVANT`.
+        bright: m x 3 voxels of dense tissue in the lung mask, away from every finding.
+        lung: m x 3 voxels anywhere in the lung mask.
+    """
+
+    series_uid: str
+    centres: FloatArray
+    diameters_mm: FloatArray
+    kinds: IntArray
+    bright: IntArray
+    lung: IntArray
+
+
+def scan_places(
+    store: ScanStore, findings: pd.DataFrame, series_uids: Sequence[str], params: SamplingParams, seed: int, n_jobs: int
+) -> list[ScanPlaces]:
+    """Looks through scans, one at a time in each job, for places to draw patches from."""
+    by_scan = dict(iter(findings.groupby("series_uid", sort=False)))
+    none = findings.iloc[:0]
+    items = [(uid, by_scan.get(uid, none), (seed, number)) for number, uid in enumerate(series_uids)]
+    find = partial(_places_of_scan, store, params.points_per_scan)
+    return list(parallel(find, items, n_jobs=n_jobs, description="Places to learn from"))
+
+
+def _places_of_scan(store: ScanStore, n_points: int, item: tuple[str, pd.DataFrame, tuple[int, int]]) -> ScanPlaces:
+    series_uid, findings, seed = item
+    generator = np.random.default_rng(seed)
+    scan = store.open(series_uid)
+    centres = scan.geometry.to_voxel(findings[POSITION].to_numpy(np.float64))
+    diameters = diameters_mm(findings)
+    low, high = scan.hu_window
+    threshold = 255.0 * (BRIGHT_HU - low) / (high - low)
+    depth, height, width = scan.shape
+    bright, lung = [], []
+    for start in range(0, depth, _READ_EDGE):
+        shape = (min(_READ_EDGE, depth - start), height, width)
+        mask = scan.lung_patch((start, 0, 0), shape) > 0
+        dense = mask & (scan.patch((start, 0, 0), shape) >= threshold)
+        for found, where in ((lung, mask), (bright, dense)):
+            flat = np.flatnonzero(where)
+            if len(flat):
+                chosen = generator.choice(flat, size=min(4 * n_points, len(flat)), replace=False)
+                found.append(np.stack(np.unravel_index(chosen, shape), axis=1) + (start, 0, 0))
+    spacing = np.asarray(scan.geometry.spacing_zyx_mm)
+    places = [_thin(points, n_points, generator) for points in (_away(bright, centres, diameters, spacing), lung)]
+    kinds = np.where(findings["kind"] == "nodule", NODULE, IRRELEVANT).astype(np.int64)
+    return ScanPlaces(series_uid, centres, diameters, kinds, places[0], places[1])
+
+
+def _away(points: list[IntArray], centres: FloatArray, diameters: FloatArray, spacing_mm: FloatArray) -> list[IntArray]:
+    if not points or not len(centres):
+        return points
+    every = np.concatenate(points)
+    distance = np.linalg.norm((every[:, None] - centres[None]) * spacing_mm, axis=2)
+    return [every[(distance > diameters / 2 + _CLEARANCE_MM).all(axis=1)]]
+
+
+def _thin(points: list[IntArray], n_points: int, generator: np.random.Generator) -> IntArray:
+    every = np.concatenate(points) if points else np.zeros((0, 3), dtype=np.int64)
+    return every[generator.permutation(len(every))[:n_points]]
+
+
+class PatchBatches(Dataset[dict[str, torch.Tensor]]):
+    """Batches of patches; batch number ``step`` is always the same one.
+
+    An item has ``image`` (uint8, B x E x E x E), ``centres`` (float32, B x K x 3, voxels in the patch), ``diameters_mm`` and
+    ``kinds`` (B x K; kind 0 pads) and ``step``.
+    """
+
+    def __init__(self, store: ScanStore, places: Sequence[ScanPlaces], params: SamplingParams, seed: int) -> None:
+        self._store = store
+        self._places = list(places)
+        self._params = params
+        self._seed = seed
+        owners = [np.flatnonzero(scan.kinds == NODULE) for scan in self._places]
+        self._nodules = [(number, int(index)) for number, found in enumerate(owners) for index in found]
+        self._negatives = {
+            kind: [number for number, scan in enumerate(self._places) if len(getattr(scan, kind))]
+            for kind in ("bright", "lung")
+        }
+
+    @property
+    def n_nodules(self) -> int:
+        """Nodules that patches are drawn around."""
+        return len(self._nodules)
+
+    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
+        generator = np.random.default_rng((self._seed, step, _rank()))
+        patches = [self._patch(generator) for _ in range(self._params.batch_size)]
+        most = max(1, *(len(patch["kinds"]) for patch in patches))
+        batch: dict[str, Any] = {
+            name: torch.from_numpy(np.stack([_pad(patch[name], most) for patch in patches]))
+            for name in ("centres", "diameters_mm", "kinds")
+        }
+        batch["image"] = torch.from_numpy(np.stack([patch["image"] for patch in patches]))
+        batch["step"] = torch.tensor(step)
+        return batch
+
+    def _patch(self, generator: np.random.Generator) -> dict[str, npt.NDArray[Any]]:
+        number, centre = self._draw(generator)
+        scan = self._places[number]
+        edge = self._params.patch_edge
+        room = edge / 2 - self._params.border_voxels
+        start = np.rint(centre + generator.uniform(-room, room, size=3) - edge / 2).astype(np.int64)
+        inside = scan.centres - start
+        reach = scan.diameters_mm[:, None]  # a diameter away, nothing of the finding or its peak is left in the patch
+        near = ((inside > -reach) & (inside < edge + reach)).all(axis=1)
+        return {
+            "image": self._store.open(scan.series_uid).patch(start, (edge, edge, edge)),
+            "centres": inside[near].astype(np.float32),
+            "diameters_mm": scan.diameters_mm[near].astype(np.float32),
+            "kinds": scan.kinds[near],
+        }
+
+    def _draw(self, generator: np.random.Generator) -> tuple[int, FloatArray]:
+        """Number of a scan and a place in it."""
+        draw = generator.random()
+        if draw < self._params.lesion_share and self._nodules:
+            number, index = self._nodules[generator.integers(len(self._nodules))]
+            return number, self._places[number].centres[index]
+        kind = "bright" if draw < self._params.lesion_share + self._params.bright_share else "lung"
+        kind = kind if self._negatives[kind] else "lung"
+        number = self._negatives[kind][generator.integers(len(self._negatives[kind]))]
+        points = getattr(self._places[number], kind)
+        return number, points[generator.integers(len(points))].astype(np.float64)
+
+
+def _pad(values: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    return np.pad(values, [(0, length - len(values))] + [(0, 0)] * (values.ndim - 1))
+
+
+def _rank() -> int:
+    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_rank() if ready else 0
+
+
+class StepSampler(Sampler[int]):
+    """Numbers of the next batches up to the end of the epoch, starting at the step the training has reached.
+
+    Args:
+        current_step: Returns that step; asked each time an epoch starts or goes on.
+        epoch_steps: Steps an epoch.
+    """
+
+    def __init__(self, current_step: Callable[[], int], epoch_steps: int) -> None:
+        self._current_step = current_step
+        self._epoch_steps = epoch_steps
+
+    def __iter__(self) -> Iterator[int]:
+        step = self._current_step()
+        return iter(range(step, (step // self._epoch_steps + 1) * self._epoch_steps))
+
+    def __len__(self) -> int:
+        return self._epoch_steps
+
+
+def loader(batches: PatchBatches, steps: Sampler[int] | range, n_workers: int) -> DataLoader[dict[str, torch.Tensor]]:
+    """Data loader over the batches numbered ``steps``."""
+    return DataLoader(
+        batches, batch_size=None, sampler=steps, num_workers=n_workers, pin_memory=torch.cuda.is_available()
+    )

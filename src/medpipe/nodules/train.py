@@ -1,0 +1,158 @@
+"""Training of the nodule detector, from stored scans to a checkpoint."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from medpipe.core.errors import InputError
+from medpipe.core.fingerprint import digest
+from medpipe.ct.store import ScanStore
+from medpipe.nodules.froc import froc
+from medpipe.nodules.inference import KIND, detect
+from medpipe.nodules.matching import match
+from medpipe.nodules.module import DetectorModule
+from medpipe.nodules.params import TrainDetectorParams
+from medpipe.nodules.sampling import PatchBatches, StepSampler, loader, scan_places
+from medpipe.training.checkpoint import Checkpoint
+from medpipe.training.fit import fit
+from medpipe.training.seeds import seed_everything
+
+DEFAULT_THRESHOLD = 0.5
+"""Operating threshold where there is no validation nodule to set it on."""
+
+_VALIDATION_SEED = 7_919  # validation patches are the same in every run of the same data, whatever the training's seed
+_PACKAGES = ("torch", "monai", "lightning", "medpipe")
+
+_logger = logging.getLogger(__name__)
+
+
+def train_detector(
+    store: ScanStore,
+    nodules: pd.DataFrame,
+    series: Mapping[str, Sequence[str]],
+    params: TrainDetectorParams,
+    work_dir: Path,
+    n_jobs: int = 1,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """Trains a detector and sets its operating threshold on the validation scans.
+
+    Args:
+        store: Preprocessed scans, all with one isotropic spacing and HU window.
+        nodules: Columns finding_id, series_uid, x_mm, y_mm, z_mm, diameter_mm, kind.
+        series: Series of the splits ``train`` and ``val``; a split may be missing or empty but for ``train``.
+        params: Of the training.
+        work_dir: Where an unfinished training keeps its state; a call with the same data and parameters goes on from it.
+        n_jobs: Processes that look through the scans before training.
+
+    Returns:
+        Checkpoint of kind ``nodule_detector``, and the history (columns step, name, value).
+
+    Raises:
+        InputError: If there is no training scan with a nodule, or scans differ in spacing or HU window.
+    """
+    train_uids, val_uids = _stored(store, series.get("train", ())), _stored(store, series.get("val", ()))
+    spacing_mm, hu_window = _common_preparation(store, [*train_uids, *val_uids])
+    seed = params.trainer.seed
+    places = scan_places(store, nodules, train_uids, params.sampling, seed, n_jobs)
+    train_batches = PatchBatches(store, places, params.sampling, seed)
+    if train_batches.n_nodules == 0:
+        raise InputError(
+            f"{store.folder}: the {len(train_uids)} training scans have no nodule; check ct_nodules and ct_splits."
+        )
+    seed_everything(seed)
+    module = DetectorModule(params, spacing_mm)
+    sampler = StepSampler(lambda: module.global_step, min(params.validate_every_n_steps, params.trainer.max_steps))
+    val_loader = None
+    if val_uids:
+        val_places = scan_places(store, nodules, val_uids, params.sampling, _VALIDATION_SEED, n_jobs)
+        val_batches = PatchBatches(store, val_places, params.sampling, _VALIDATION_SEED)
+        val_loader = loader(val_batches, range(params.val_batches), 0)
+    identity = digest(store.fingerprint(), nodules, train_uids, val_uids, params)
+    _logger.info(
+        "Training on %d scans with %d nodules, validating on %d scans",
+        len(train_uids),
+        train_batches.n_nodules,
+        len(val_uids),
+    )
+    history = fit(
+        module,
+        loader(train_batches, sampler, params.sampling.n_workers),
+        params=params.trainer,
+        work_dir=work_dir,
+        run_key=identity,
+        val_batches=val_loader,
+        description="Training the nodule detector",
+    )
+    checkpoint = Checkpoint(
+        KIND,
+        {name: tensor.detach().cpu() for name, tensor in module.kept_network.state_dict().items()},
+        {
+            "detector": params.detector.model_dump(mode="json"),
+            "detection": params.detection.model_dump(mode="json"),
+            "spacing_mm": spacing_mm,
+            "hu_window": list(hu_window),
+            "operating_threshold": DEFAULT_THRESHOLD,
+            "operating_fp_per_scan": params.operating_fp_per_scan,
+        },
+        {
+            "store": store.fingerprint(),
+            "findings": digest(nodules),
+            "series": {"train": train_uids, "val": val_uids},
+            "params": params.model_dump(mode="json"),
+            "seed": seed,
+            "versions": {name: version(name) for name in _PACKAGES},
+        },
+    )
+    return _set_operating_point(checkpoint, history, store, nodules, val_uids, params)
+
+
+def _stored(store: ScanStore, series_uids: Sequence[str]) -> list[str]:
+    return sorted(uid for uid in series_uids if uid in store)
+
+
+def _common_preparation(store: ScanStore, series_uids: Sequence[str]) -> tuple[float, tuple[float, float]]:
+    """Spacing and HU window that all scans share."""
+    if not series_uids:
+        raise InputError(f"{store.folder}: none of the training scans is in the store; run the preprocess node first.")
+    found = {(store.open(uid).geometry.spacing_zyx_mm, store.open(uid).hu_window) for uid in series_uids}
+    spacings = np.array([value for spacing, _ in found for value in spacing])
+    if len({window for _, window in found}) > 1 or not np.allclose(spacings, spacings[0], atol=1e-3):
+        raise InputError(
+            f"{store.folder}: scans differ in spacing or HU window, or are not isotropic: {sorted(found)[:4]}; "
+            "preprocess all of them with one set of parameters."
+        )
+    return float(spacings[0]), next(iter(found))[1]
+
+
+def _set_operating_point(
+    checkpoint: Checkpoint,
+    history: pd.DataFrame,
+    store: ScanStore,
+    nodules: pd.DataFrame,
+    val_uids: Sequence[str],
+    params: TrainDetectorParams,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """Searches the validation scans; threshold and score go into the checkpoint and the history."""
+    if not (nodules["series_uid"].isin(val_uids) & (nodules["kind"] == "nodule")).any():
+        _logger.warning("No validation scan has a nodule: the operating threshold stays %.2f", DEFAULT_THRESHOLD)
+        return checkpoint, history
+    candidates = detect(store, val_uids, checkpoint, params.detection)
+    curve = froc(match(candidates, nodules, val_uids))
+    threshold = curve.threshold_at(params.operating_fp_per_scan)
+    threshold = threshold if np.isfinite(threshold) else DEFAULT_THRESHOLD
+    last = params.trainer.max_steps
+    points = pd.DataFrame(
+        {
+            "step": [last, last, last],
+            "name": ["val_cpm", "val_sensitivity_at_operating_point", "val_operating_threshold"],
+            "value": [curve.cpm, float(curve.sensitivity_at(params.operating_fp_per_scan)), threshold],
+        }
+    )
+    found = {**checkpoint.params, "operating_threshold": threshold, "val_cpm": curve.cpm}
+    _logger.info("CPM on %d validation scans: %.3f, operating threshold %.3f", len(val_uids), curve.cpm, threshold)
+    complete = Checkpoint(checkpoint.kind, checkpoint.weights, found, checkpoint.provenance)
+    return complete, pd.concat([history, points.astype(dict(history.dtypes))], ignore_index=True)

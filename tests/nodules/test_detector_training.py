@@ -1,0 +1,104 @@
+import pandas as pd
+import pytest
+import torch
+
+from medpipe.core.errors import InputError
+from medpipe.ct.store import ScanStore
+from medpipe.nodules.inference import KIND, detect
+from medpipe.nodules.module import DetectorModule
+from medpipe.nodules.params import DetectorParams, SamplingParams, TrainDetectorParams
+from medpipe.nodules.train import train_detector
+from medpipe.training.checkpoint import Checkpoint
+from medpipe.training.params import TrainerParams
+
+SERIES = {"train": ["scan0", "scan1", "scan2"], "val": ["scan3", "scan4"], "test": []}
+
+
+def params(max_steps: int, **trainer) -> TrainDetectorParams:
+    settings = {"accelerator": "cpu", "log_every_n_steps": 1, "checkpoint_every_n_steps": 3, "deterministic": True}
+    return TrainDetectorParams(
+        detector=DetectorParams(channels=(8, 16)),
+        trainer=TrainerParams(max_steps=max_steps, **{**settings, **trainer}),
+        sampling=SamplingParams(patch_edge=24, batch_size=3, border_voxels=4),
+        validate_every_n_steps=4,
+        val_batches=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(blobs, tmp_path_factory) -> tuple[Checkpoint, pd.DataFrame]:
+    return train_detector(*blobs, SERIES, params(48), tmp_path_factory.mktemp("training"))
+
+
+def same_weights(first: Checkpoint, second: Checkpoint) -> bool:
+    return all(torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
+
+
+def test_training_lowers_the_loss(trained: tuple[Checkpoint, pd.DataFrame]):
+    loss = trained[1].query("name == 'train_loss'")["value"]
+    assert loss.iloc[-10:].mean() < 0.6 * loss.iloc[:5].mean()
+
+
+def test_the_history_holds_the_validation(trained: tuple[Checkpoint, pd.DataFrame]):
+    history = trained[1]
+    assert (history["name"] == "val_loss").sum() == 12
+    assert {"val_cpm", "val_operating_threshold", "val_probability_at_centres"} <= set(history["name"])
+
+
+def test_the_checkpoint_says_all_that_made_it(trained: tuple[Checkpoint, pd.DataFrame], blobs, tmp_path):
+    checkpoint = trained[0]
+    assert checkpoint.kind == KIND
+    assert checkpoint.params["spacing_mm"] == 1.5
+    assert checkpoint.params["hu_window"] == [-1000.0, 400.0]
+    assert 0 < checkpoint.params["operating_threshold"] < 1
+    assert checkpoint.provenance["store"] == blobs[0].fingerprint()
+    assert checkpoint.provenance["params"]["trainer"]["max_steps"] == 48
+    checkpoint.save(tmp_path / "detector.safetensors")
+    again = Checkpoint.load(tmp_path / "detector.safetensors", KIND)
+    found = [detect(blobs[0], ["scan3"], each, params(1).detection) for each in (checkpoint, again)]
+    pd.testing.assert_frame_equal(*found)
+
+
+def test_the_same_seed_gives_the_same_weights(blobs, tmp_path):
+    first, second, other = (
+        train_detector(*blobs, SERIES, params(4, seed=seed), tmp_path / name)[0]
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert same_weights(first, second)
+    assert not same_weights(first, other)
+
+
+@pytest.mark.parametrize("killed_at", [2, 5, 7, 10])
+def test_a_killed_training_goes_on_to_the_same_weights(blobs, tmp_path, monkeypatch, killed_at: int):
+    """Killed before the first checkpoint, in the middle of an epoch, after one, and in a later one."""
+    whole, whole_history = train_detector(*blobs, SERIES, params(11), tmp_path / "whole")
+    step = DetectorModule.training_step
+
+    def die(self, batch, index):
+        if self.global_step == killed_at:
+            raise KeyError("killed")
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr(DetectorModule, "training_step", die)
+        train_detector(*blobs, SERIES, params(11), tmp_path / "killed")
+    resumed, history = train_detector(*blobs, SERIES, params(11), tmp_path / "killed")
+    assert same_weights(whole, resumed)
+    names = ["train_loss", "val_cpm"]
+    pd.testing.assert_frame_equal(*(h[h["name"].isin(names)].reset_index(drop=True) for h in (whole_history, history)))
+
+
+def test_scans_without_nodules_cannot_train(blobs, tmp_path):
+    with pytest.raises(InputError, match="no nodule"):
+        train_detector(*blobs, {"train": ["scan4"]}, params(2), tmp_path)
+
+
+def test_scans_that_are_not_stored_cannot_train(blobs, tmp_path):
+    with pytest.raises(InputError, match="none of the training scans"):
+        train_detector(*blobs, {"train": ["nobody"]}, params(2), tmp_path)
+
+
+def test_without_validation_nodules_the_threshold_is_the_default(blobs: tuple[ScanStore, pd.DataFrame], tmp_path):
+    checkpoint, history = train_detector(*blobs, {"train": ["scan0"], "val": ["scan4"]}, params(2), tmp_path)
+    assert checkpoint.params["operating_threshold"] == 0.5
+    assert "val_cpm" not in set(history["name"])
