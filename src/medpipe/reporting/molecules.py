@@ -1,7 +1,7 @@
 """Pictures of molecules: grids of structures, nearest neighbours, histograms of their properties."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CELL_PIXELS = (300, 230)
+_LEGEND_PIXELS = 30
 _DPI = 100
 _N_BINS = 40
 _SHOWN_QUANTILES = (0.002, 0.998)  # of the reference; the tails beyond only flatten the picture
@@ -28,7 +29,28 @@ _LABELS = {
 }
 
 
-def molecule_grid(
+def molecule_grid(profile: pd.DataFrame, *, n: int = 20, columns: int = 5) -> "Figure":
+    """Draws the first molecules of a profile with their properties; an empty profile gives a picture that says so.
+
+    Args:
+        profile: Columns smiles, logP, SA, QED and weight (g/mol), one row a distinct molecule, in the order generated.
+        n: Most molecules to draw.
+        columns: Molecules a row.
+    """
+    if len(profile) == 0:
+        figure = _figure(6.0, 2.0)
+        figure.text(0.5, 0.5, "no valid molecule was generated", ha="center", va="center", fontsize=14, color="0.4")
+        return figure
+    shown = profile.head(n)
+    legends = [
+        f"QED {qed:.2f}   SA {sa:.1f}   logP {log_p:.1f}   {weight:.0f} g/mol"
+        for qed, sa, log_p, weight in zip(*(shown[name] for name in ("QED", "SA", "logP", "weight")), strict=True)
+    ]
+    title = f"The first {len(shown)} of {len(profile):,} distinct molecules, as they were generated"
+    return structure_grid(shown["smiles"].tolist(), legends, columns=columns, title=title)
+
+
+def structure_grid(
     smiles: Sequence[str], legends: Sequence[str] | None = None, *, columns: int = 5, title: str | None = None
 ) -> "Figure":
     """Draws molecules side by side.
@@ -45,8 +67,8 @@ def molecule_grid(
     legends = [""] * len(smiles) if legends is None else list(legends)
     if not len(smiles) or len(legends) != len(smiles):
         raise InputError(
-            f"molecule_grid: {len(smiles)} molecules and {len(legends)} legends received; expected at least one molecule "
-            "and a legend for each."
+            f"structure_grid: {len(smiles)} molecules and {len(legends)} legends received; expected at least one "
+            "molecule and a legend for each."
         )
     columns = min(columns, len(smiles))
     rows = -(-len(smiles) // columns)
@@ -83,7 +105,7 @@ def nearest_neighbours(
         )
     smiles = [text for pair in zip(generated, neighbours, strict=True) for text in pair]
     legends = [text for value in similarities for text in ("generated", f"nearest, similarity {value:.2f}")]
-    return molecule_grid(smiles, legends, columns=2 * pairs_a_row)
+    return structure_grid(smiles, legends, columns=2 * pairs_a_row)
 
 
 def property_histograms(
@@ -93,18 +115,18 @@ def property_histograms(
 
     Args:
         generated: Columns logP, SA, QED, weight (g/mol), one row a molecule; with a column ``count`` each row counts
-            as often as it says.
+            as often as it says. Without a row only the reference is drawn.
         reference: The same columns.
         reference_name: What the legend calls the reference.
 
     Raises:
-        InputError: If a table lacks a column or has no row.
+        InputError: If a table lacks a column or the reference has no row.
     """
     for name, table in (("generated", generated), ("reference", reference)):
-        if len(table) == 0 or not set(_LABELS) <= set(table.columns):
+        if not set(_LABELS) <= set(table.columns) or (name == "reference" and len(table) == 0):
             raise InputError(
                 f"property_histograms: the {name} table has {len(table)} rows and the columns {list(table.columns)}; "
-                f"expected at least one row and the columns {list(_LABELS)}."
+                f"expected the columns {list(_LABELS)} and at least one row of the reference."
             )
     weights = generated["count"].to_numpy(np.float64) if "count" in generated else np.ones(len(generated))
     figure = _figure(10.0, 6.4)
@@ -119,19 +141,6 @@ def property_histograms(
     return figure
 
 
-def histogram_table(
-    generated: pd.DataFrame, references: Mapping[str, pd.DataFrame], columns: Sequence[str] = tuple(_LABELS)
-) -> pd.DataFrame:
-    """Mean and standard deviation of each property, generated against references: the histograms in numbers."""
-    tables = {"generated": generated, **references}
-    rows = [
-        {"property": name, "set": kind, "mean": table[name].mean(), "standard_deviation": table[name].std()}
-        for name in columns
-        for kind, table in tables.items()
-    ]
-    return pd.DataFrame(rows)
-
-
 def _histogram(
     axis: "Axes",
     generated: npt.NDArray[np.float64],
@@ -144,12 +153,11 @@ def _histogram(
     if low == high:
         low, high = low - 0.5, high + 0.5
     bins = np.linspace(low, high, _N_BINS + 1)
-    shares = {
-        reference_name: _shares(reference, np.ones(len(reference)), bins),
-        "generated": _shares(generated, weights, bins),
-    }
-    axis.stairs(shares[reference_name], bins, fill=True, color=_REFERENCE_COLOUR, alpha=0.35, label=reference_name)
-    axis.stairs(shares["generated"], bins, color=_GENERATED_COLOUR, linewidth=2.0, label="generated")
+    expected = _shares(reference, np.ones(len(reference)), bins)
+    axis.stairs(expected, bins, fill=True, color=_REFERENCE_COLOUR, alpha=0.35, label=reference_name)
+    if len(generated):
+        shares = _shares(generated, weights, bins)
+        axis.stairs(shares, bins, color=_GENERATED_COLOUR, linewidth=2.0, label="generated")
     axis.set_xlim(low, high)
     axis.set_ylabel("share of molecules (%)")
     axis.spines[["top", "right"]].set_visible(False)
@@ -165,6 +173,8 @@ def _shares(
 
 
 def _draw(axis: "Axes", smiles: str, legend: str) -> None:
+    width, height = _CELL_PIXELS
+    axis.set_box_aspect((height - _LEGEND_PIXELS) / width)
     picture = _picture(smiles)
     if picture is None:
         axis.text(0.5, 0.5, "not a molecule", ha="center", va="center", color="0.5", transform=axis.transAxes)
@@ -184,10 +194,9 @@ def _picture(smiles: str) -> npt.NDArray[Any] | None:
     if mol is None:
         return None
     width, height = _CELL_PIXELS
-    drawer = rdMolDraw2D.MolDraw2DCairo(2 * width, 2 * (height - 30))
-    drawer.drawOptions().padding = 0.06
-    drawer.drawOptions().fixedBondLength = 50
-    drawer.drawOptions().bondLineWidth = 3
+    drawer = rdMolDraw2D.MolDraw2DCairo(2 * width, 2 * (height - _LEGEND_PIXELS))
+    options: Any = drawer.drawOptions()
+    options.padding, options.fixedBondLength, options.bondLineWidth = 0.06, 50, 3
     rdMolDraw2D.PrepareAndDrawMolecule(drawer, mol)
     drawer.FinishDrawing()
     return np.asarray(imread(io.BytesIO(drawer.GetDrawingText()), format="png"))

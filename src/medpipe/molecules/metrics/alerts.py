@@ -1,11 +1,11 @@
 """The substructures that MOSES refuses: medicinal chemistry filters (MCF) and PAINS.
 
-The 22 MCF patterns are a table of MOSES (``moses/metrics/mcf.csv`` of molsets 0.3.1, MIT licence). PAINS come from the
-table that RDKit ships (Saubern, Guha and Baell, Mol. Inform. 30, 847, 2011). RDKit has corrected some of them since MOSES
-was published; ``PAINS_OF_MOSES`` keeps those as they were, so that the fraction of molecules that pass stays comparable
-with the published tables.
+The 22 MCF patterns are a table of MOSES (``moses/metrics/mcf.csv`` of molsets 0.3.1, MIT licence). PAINS come from
+the table that RDKit ships (Saubern, Guha and Baell, Mol. Inform. 30, 847, 2011). RDKit has corrected some of them since
+MOSES was published; ``PAINS_OF_MOSES`` keeps those as they were, so that the fraction of molecules that pass stays
+comparable with the published tables.
 
-``rdkit.Chem.FilterCatalog`` holds other variants (its hydrogens are merged into the heavy atoms) and disagrees with MOSES.
+``rdkit.Chem.FilterCatalog`` holds other variants (its hydrogens are merged into the heavy atoms), which disagree.
 """
 
 import csv

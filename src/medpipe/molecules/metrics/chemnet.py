@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 N_POSITIONS = 350
 N_STEPS = 88  # 350 positions after two strides of 2
 N_FEATURES = 512
-_SYMBOLS = "C N O H F Cl P B Br S I Si # ( ) + - 1 2 3 4 5 6 7 8 = [ ] @ c n o s X .".split()
+_SYMBOLS = (
+    *("C", "N", "O", "H", "F", "Cl", "P", "B", "Br", "S", "I", "Si"),
+    *("#", "(", ")", "+", "-", "1", "2", "3", "4", "5", "6", "7", "8", "=", "[", "]", "@"),
+    *("c", "n", "o", "s", "X", "."),
+)
 _ID = {symbol: i for i, symbol in enumerate(_SYMBOLS)}
 _UNKNOWN, _END = _ID["X"], _ID["."]
 _TWO_LETTERS = re.compile(r".[ril]|.", re.DOTALL)  # Br, Cl, Si: a letter with r, i or l after it

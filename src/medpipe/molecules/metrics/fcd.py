@@ -1,4 +1,4 @@
-"""Fréchet ChemNet distance: how far apart two sets of molecules are, as normal distributions of ChemNet's activations."""
+"""Fréchet ChemNet distance: two sets of molecules compared as normal distributions of ChemNet's activations."""
 
 from typing import NamedTuple
 
@@ -27,8 +27,8 @@ def moments(activations: npt.NDArray[np.float32], counts: npt.NDArray[np.int64])
 def frechet_distance(first: Moments, second: Moments) -> float:
     """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), by eigenvalues of symmetric matrices.
 
-    (C1 C2)^(1/2) has the trace of (A C2 A)^(1/2) with A = C1^(1/2). Both roots are of symmetric matrices without negative
-    eigenvalues, so singular covariances (few molecules) need no care and nothing turns complex.
+    (C1 C2)^(1/2) has the trace of (A C2 A)^(1/2) with A = C1^(1/2). Both roots are of symmetric matrices without
+    negative eigenvalues, so singular covariances (few molecules) need no care and nothing turns complex.
     """
     difference = first.mean - second.mean
     root = _root(first.covariance)

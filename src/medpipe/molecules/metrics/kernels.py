@@ -71,7 +71,14 @@ def nearest_rows(
                     if bound > best[query]:
                         reached = True
                         best[query], index[query] = _best_of_bucket(
-                            queries[query], ones, references, starts[other], starts[other + 1], other, best[query], index[query]
+                            queries[query],
+                            ones,
+                            references,
+                            starts[other],
+                            starts[other + 1],
+                            other,
+                            best[query],
+                            index[query],
                         )
             if distance > 0 and not reached and _bound_below(ones, distance) <= best[begin:end].min():
                 break

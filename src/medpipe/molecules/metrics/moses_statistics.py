@@ -1,14 +1,13 @@
 """MOSES's own statistics of its test sets, read without trusting them.
 
 They are pickles inside ``.npz`` files. A pickle can call any function, so this reader admits exactly what such
-statistics consist of: arrays of numbers, counters, dictionaries, lists, strings and numbers. Any other name in the pickle
-is refused before anything of it runs.
+statistics consist of: arrays of numbers, counters, dictionaries, lists, strings and numbers. Any other name in the
+pickle is refused before anything of it runs.
 """
 
 import pickle
 import zipfile
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from medpipe.molecules.metrics.fingerprints import N_BITS, pack
 from medpipe.molecules.metrics.properties import PROPERTIES
 
 _MEMBER = "stats.npy"
+_ARRAY = object()  # stands for the class of arrays: a pickle may name it, but calling it fails
 
 
 def read_moses_statistics(path: Path) -> dict[str, Any]:
@@ -34,16 +34,16 @@ def read_moses_statistics(path: Path) -> dict[str, Any]:
     """
     try:
         with zipfile.ZipFile(path) as archive, archive.open(_MEMBER) as member:
-            version = np.lib.format.read_magic(member)  # type: ignore[arg-type]
+            version = np.lib.format.read_magic(member)
             if version != (1, 0):
                 raise pickle.UnpicklingError(f"version {version} of the .npy format")
-            np.lib.format.read_array_header_1_0(member)  # type: ignore[arg-type]
-            statistics = _Reader(member).load()  # type: ignore[arg-type]
+            np.lib.format.read_array_header_1_0(member)
+            statistics = _Reader(member).load()
         return _convert(statistics.item() if isinstance(statistics, np.ndarray) else statistics)
     except (pickle.UnpicklingError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            f"{path}: not the statistics of MOSES ({error}). Expected {_MEMBER} as in the wheel molsets 0.3.1; take the "
-            "file from there, or set reference: computed."
+            f"{path}: not the statistics of MOSES ({error}). Expected {_MEMBER} as in the wheel molsets 0.3.1; "
+            "take the file from there, or set reference: computed."
         ) from error
 
 
@@ -70,7 +70,7 @@ def _encode(text: str, encoding: str) -> bytes:
 
 def _empty_array(kind: Any, shape: Any, code: Any) -> npt.NDArray[Any]:
     """What numpy pickles an array by; its content follows as the array's state."""
-    if kind is not np.ndarray or shape != (0,) or code not in (b"b", "b"):
+    if kind is not _ARRAY or shape != (0,) or code not in (b"b", "b"):
         raise pickle.UnpicklingError("an array of an unknown kind")
     return np.ndarray((0,), dtype=np.int8)
 
@@ -81,9 +81,9 @@ def _dtype(code: str, align: int = 0, copy: int = 1) -> np.dtype[Any]:
     return np.dtype(code, align=bool(align), copy=bool(copy))
 
 
-_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
+_ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "ndarray"): _ARRAY,
     ("numpy", "dtype"): _dtype,
     ("_codecs", "encode"): _encode,
     ("collections", "Counter"): Counter,
@@ -99,7 +99,9 @@ def _convert(statistics: dict[str, Any]) -> dict[str, Any]:
         "fingerprints": pack(fingerprints),
         "fragments": {str(name): int(count) for name, count in statistics["Frag"]["frag"].items()},
         "scaffolds": {str(name): int(count) for name, count in statistics["Scaf"]["scaf"].items()},
-        "properties": np.column_stack([np.asarray(statistics[name]["values"], dtype=np.float64) for name in PROPERTIES]),
+        "properties": np.column_stack(
+            [np.asarray(statistics[name]["values"], dtype=np.float64) for name in PROPERTIES]
+        ),
         "chemnet": Moments(
             np.asarray(statistics["FCD"]["mu"], dtype=np.float64),
             np.asarray(statistics["FCD"]["sigma"], dtype=np.float64),

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from medpipe.core.parallel import parallel
+from medpipe.molecules.metrics.filters import passes_filters
 from medpipe.molecules.metrics.fingerprints import Packed, morgan, unpack_bytes
 from medpipe.molecules.metrics.fragments import brics_fragments, murcko_scaffold
-from medpipe.molecules.metrics.filters import passes_filters
 from medpipe.molecules.metrics.patterns import count_features
 from medpipe.molecules.metrics.properties import PROPERTIES, molecule_properties
 

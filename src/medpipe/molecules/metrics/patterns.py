@@ -19,7 +19,7 @@ _AROMATIC_TYPE = 1000  # RDKit's AtomType: atomic number + 1000 for an aromatic 
 _DOUBLE, _TRIPLE = 2, 3
 _SMALL_RING = 5  # rings up to this size are told apart: larger ones are too common to exclude anything
 
-Feature = tuple[str | int, ...]
+Feature = tuple[str | float, ...]
 Features = dict[Feature, int]
 
 
@@ -118,9 +118,7 @@ def _bond_features(first: int, second: int, order: float | None) -> list[Feature
 
 def _add_hydrogens(found: Counter[Feature], numbers: list[int | None], bonds: list[tuple[int, int]]) -> None:
     """Counts, for each element, the atoms with at least k hydrogens as neighbours."""
-    hydrogens = Counter(
-        heavy for ends in bonds for hydrogen, heavy in (ends, ends[::-1]) if numbers[hydrogen] == 1
-    )
+    hydrogens = Counter(heavy for ends in bonds for hydrogen, heavy in (ends, ends[::-1]) if numbers[hydrogen] == 1)
     for atom, count in hydrogens.items():
         if (number := numbers[atom]) is not None:
             for k in range(1, count + 1):

@@ -19,7 +19,7 @@ def _structural_alerts() -> PatternScreen:
 
 
 def molecule_properties(mol: Any, features: Features) -> tuple[float, float, float, float]:
-    """logP (Crippen), SA (Ertl and Schuffenhauer 2009), QED (Bickerton et al. 2012) and weight in g/mol.
+    """Crippen logP, SA (Ertl and Schuffenhauer 2009), QED (Bickerton et al. 2012) and weight in g/mol.
 
     Args:
         mol: RDKit molecule.
@@ -28,11 +28,11 @@ def molecule_properties(mol: Any, features: Features) -> tuple[float, float, flo
     Returns:
         Values in the order of ``PROPERTIES``.
     """
-    from rdkit.Chem import Crippen, Descriptors
+    from rdkit.Chem import rdMolDescriptors
     from rdkit.Contrib.SA_Score import sascorer
 
-    log_p = Crippen.MolLogP(mol)
-    weight = Descriptors.MolWt(mol)
+    log_p, _ = rdMolDescriptors.CalcCrippenDescriptors(mol)
+    weight = rdMolDescriptors._CalcMolWt(mol)
     return log_p, sascorer.calculateScore(mol), drug_likeness(mol, features, log_p, weight), weight
 
 

@@ -152,8 +152,8 @@ def load_references(
     found = _find_shipped(shipped) if reference != "computed" else {}
     if reference == "shipped" and "Test" not in found:
         raise InputError(
-            f"reference: shipped: {SHIPPED['Test']} is not in {shipped}. Fetch the MOSES wheel into that folder, or set "
-            "reference: computed."
+            f"reference: shipped: {SHIPPED['Test']} is not in {shipped}. Fetch the MOSES wheel into that folder, or "
+            "set reference: computed."
         )
     references = {name: _keep(kept, digest_path(path, kept), path) for name, path in found.items()}
     for name, strings in smiles.items():

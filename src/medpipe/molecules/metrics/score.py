@@ -13,13 +13,15 @@
 | Filters | 0..1 | molecules that pass MCF, PAINS and element filters |
 | logP, SA, QED, weight | >= 0 | Wasserstein distance to the first reference |
 
-Keys are MOSES's names made fit for MLflow: ``@`` became ``_at_``, ``/`` became ``_``, ``Novelty`` is ``novelty``. Where not
-said otherwise repeated molecules count each time. ``name_low`` and ``name_high`` bound a 95 % bootstrap interval. A measure
-that does not exist (all strings invalid, no scaffold at all, one molecule for FCD) is absent: no NaN is reported.
+Keys are MOSES's names made fit for MLflow: ``@`` became ``_at_``, ``/`` became ``_``, ``Novelty`` is ``novelty``.
+Where not said otherwise repeated molecules count each time. ``name_low`` and ``name_high`` bound a 95 % bootstrap
+interval. A measure that does not exist (all strings invalid, no scaffold at all, one molecule for FCD) is absent: no
+NaN is reported.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +35,13 @@ from medpipe.molecules.metrics.fragments import cosine_similarity, count_names
 from medpipe.molecules.metrics.params import ScoreParams
 from medpipe.molecules.metrics.parse import Molecules, read_molecules
 from medpipe.molecules.metrics.properties import PROPERTIES, wasserstein
-from medpipe.molecules.metrics.reference import Reference, References, chemnet_moments, scaffold_counts
+from medpipe.molecules.metrics.reference import (
+    Reference,
+    References,
+    chemnet_moments,
+    load_references,
+    scaffold_counts,
+)
 
 _HALF_SAMPLES = 200  # half samples cost a permutation each; their quantiles settle long before 1000
 
@@ -89,6 +97,42 @@ def score(
     return Score(table.metrics, profile)
 
 
+def score_against_test(
+    generated: Sequence[str], smiles: pd.DataFrame, raw: Path, params: ScoreParams, folder: Path
+) -> tuple[Score, pd.DataFrame]:
+    """Scores generated molecules against the test molecules of the data the generator was trained on.
+
+    Novel is what is in no other split than test. The reference is MOSES's own statistics of its whole test sets where
+    they lie in ``raw``, else the molecules of the test split; see ``ScoreParams.reference``.
+
+    Args:
+        generated: Strings as they came out.
+        smiles: Columns ``smiles`` (canonical) and ``split``.
+        raw: Where the raw molecules lie: MOSES's folder, or a file.
+        params: How to score.
+        folder: Where reference statistics are kept.
+
+    Returns:
+        The score, and the properties of the reference molecules.
+
+    Raises:
+        InputError: If nothing was generated or there is no reference.
+    """
+    is_test = smiles["split"] == "test"
+    references = load_references(
+        {"Test": smiles.loc[is_test, "smiles"].tolist()},
+        kept=folder,
+        shipped=raw if raw.is_dir() else None,
+        reference=params.reference,
+        fcd=params.fcd,
+        device=torch_device(params.device),
+        batch=params.chemnet_batch,
+        n_jobs=params.n_jobs,
+    )
+    result = score(list(generated), smiles.loc[~is_test, "smiles"].tolist(), references, params)
+    return result, next(iter(references.values())).profile()
+
+
 def torch_device(device: str) -> str:
     """``"auto"`` becomes ``"cuda"`` where there is such a device, else ``"cpu"``."""
     if device != "auto":
@@ -105,7 +149,9 @@ class _Table:
         self.params = params
         self.metrics: dict[str, float] = {}
 
-    def add(self, name: str, value: float | None, interval: Callable[[np.random.Generator], Interval] | None = None) -> None:
+    def add(
+        self, name: str, value: float | None, interval: Callable[[np.random.Generator], Interval] | None = None
+    ) -> None:
         """Adds a value if it exists, and its interval from a stream of random numbers of its own."""
         if value is None:
             return
@@ -119,7 +165,12 @@ class _Table:
         self.add(name, hits / n, lambda rng: fraction_interval(hits, n, self.params.bootstrap_replicates, rng))
 
     def add_mean(
-        self, name: str, value: float, values: npt.NDArray[np.float64], counts: npt.NDArray[np.int64], spread: float = 1.0
+        self,
+        name: str,
+        value: float,
+        values: npt.NDArray[np.float64],
+        counts: npt.NDArray[np.int64],
+        spread: float = 1.0,
     ) -> None:
         """Adds a mean over molecules with its interval around ``value``."""
         replicates = self.params.bootstrap_replicates
@@ -154,7 +205,9 @@ def _add_fractions(table: _Table, molecules: Molecules, novel: npt.NDArray[np.bo
     half_samples = min(table.params.bootstrap_replicates, _HALF_SAMPLES)
     for k in table.params.unique_at:
         rows = molecules.row_of[:k]
-        interval = (lambda rng, rows=rows: half_sample_interval(_distinct, rows, half_samples, rng)) if len(rows) > 1 else None
+        interval = (
+            (lambda rng, rows=rows: half_sample_interval(_distinct, rows, half_samples, rng)) if len(rows) > 1 else None
+        )
         table.add(f"unique_at_{k}", _distinct(rows), interval)
     table.add_fraction("novelty", int(novel.sum()), len(novel))
     table.add_fraction("Filters", int(molecules.counts[molecules.passes_filters].sum()), molecules.n_valid)
