@@ -104,7 +104,7 @@ def _taps(sigma: float, overshoot: float) -> npt.NDArray[np.float32]:
 
 
 def blur(volume: Field, spacing_zyx: Points, kernel: Kernel) -> None:
-    """Applies the scanner's point spread to ``volume`` (z, y, x) in place: kernel in the plane, slice profile across."""
+    """Applies the scanner's point spread to ``volume`` (z, y, x) in place: kernel, and slice profile along z."""
     in_plane = _taps(kernel.sigma_mm / float(spacing_zyx[2]), kernel.overshoot)
     _along_rows(volume, in_plane)
     _across_rows(volume, _taps(kernel.sigma_mm / float(spacing_zyx[1]), kernel.overshoot))

@@ -12,6 +12,8 @@ from numba import njit
 
 Field = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
+Axes = tuple[Field, Field, Field]
+"""Coordinates (z, y, x) in mm that broadcast to a grid."""
 
 
 @njit(cache=True, fastmath=True)

@@ -20,7 +20,7 @@ Irrelevant = Literal["micronodule", "plaque", "scar"]
 SPICULATED_FROM_MM = 7.0
 """Smaller nodules show no spicules at the resolution of a CT."""
 
-_SMALLNESS = 1.7
+_SMALLNESS = 1.45
 """Exponent that bends the log-uniform law of diameters to the small ones (LUNA16: median 6.4 mm)."""
 
 _KEEP_APART_MM = 14.0
@@ -150,9 +150,9 @@ def _draw_nodule(params: PhantomParams, place: _Placer, rng: np.random.Generator
     chance = rng.random()
     texture: Texture = "solid"
     if chance < params.ground_glass_fraction:
-        texture, diameter = "ground-glass", max(diameter, min(6.0, high))
+        texture, diameter = "ground-glass", max(diameter, min(8.0, high))
     elif chance < params.ground_glass_fraction + params.part_solid_fraction:
-        texture, diameter = "part-solid", max(diameter, min(7.0, high))
+        texture, diameter = "part-solid", max(diameter, min(8.0, high))
     radius = 0.5 * diameter
     spiculated = (
         diameter > SPICULATED_FROM_MM and texture != "ground-glass" and rng.random() < params.spiculated_fraction
@@ -170,7 +170,15 @@ def _draw_nodule(params: PhantomParams, place: _Placer, rng: np.random.Generator
         centre = place.inside(radius, radius + 3.0)
     normal = normal / np.linalg.norm(normal)
     return Finding(
-        "nodule", _triple(centre), diameter, texture, attachment, bool(spiculated), "", _triple(normal), _seed(rng)
+        "nodule",
+        _triple(centre),
+        diameter,
+        texture,
+        attachment,
+        bool(spiculated),
+        "",
+        _triple(normal),
+        _seed(rng),
     )
 
 
@@ -190,7 +198,15 @@ def _draw_irrelevant(place: _Placer, rng: np.random.Generator) -> Finding:
         diameter = rng.uniform(9.0, 22.0)
         centre = place.inside(3.0, 6.0)
     return Finding(
-        "irrelevant", _triple(centre), float(diameter), "solid", attachment, False, form, _triple(normal), _seed(rng)
+        "irrelevant",
+        _triple(centre),
+        float(diameter),
+        "solid",
+        attachment,
+        False,
+        form,
+        _triple(normal),
+        _seed(rng),
     )
 
 
@@ -215,7 +231,7 @@ def draw_findings(
     listed = [_draw_nodule(params, place, rng) for _ in range(n_nodules)]
     listed += [_draw_irrelevant(place, rng) for _ in range(int(rng.poisson(params.mean_irrelevant)))]
     knots = tuple(
-        (_triple(place.on_vessel()), float(rng.uniform(1.1, 2.3)), _seed(rng))
+        (_triple(place.on_vessel()), float(rng.uniform(1.0, 2.0)), _seed(rng))
         for _ in range(int(rng.poisson(params.mean_lookalikes)))
     )
     return Findings(tuple(listed), knots)

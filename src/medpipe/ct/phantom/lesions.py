@@ -81,12 +81,17 @@ def _nodule(canvas: Canvas, finding: Finding, centre: Points, rng: np.random.Gen
     if finding.texture == "solid":
         canvas.blob(centre, radius, solid, rng, roughness=rough)
     else:
-        haze = float(rng.uniform(-690, -480))
+        haze = float(rng.uniform(-660, -450))
         for _ in range(3):  # uneven, as ground glass is
             canvas.blob(
-                centre + rng.normal(0, 0.1 * radius, 3), radius * rng.uniform(0.88, 1.0), LUNG_HU + (haze - LUNG_HU) / 2.4,
-                rng, roughness=rough, soft_mm=0.8, faint=True,
-            )  # fmt: skip
+                centre + rng.normal(0, 0.1 * radius, 3),
+                radius * rng.uniform(0.88, 1.0),
+                LUNG_HU + (haze - LUNG_HU) / 2.4,
+                rng,
+                roughness=rough,
+                soft_mm=0.8,
+                faint=True,
+            )
         if finding.texture == "part-solid":
             core = radius * rng.uniform(0.35, 0.62)
             canvas.blob(centre + rng.normal(0, 0.12 * radius, 3), core, solid, rng, roughness=1.6 * rough)
@@ -98,10 +103,10 @@ def _spicules(canvas: Canvas, centre: Points, radius: float, rng: np.random.Gene
     n = int(rng.integers(14, 30))
     way = rng.standard_normal((n, 3))
     way /= np.linalg.norm(way, axis=1, keepdims=True)
-    reach = radius * rng.uniform(1.25, 1.9, (n, 1))
+    reach = radius * rng.uniform(1.35, 2.1, (n, 1))
     bend = 0.15 * radius * rng.standard_normal((n, 3))
     middle = centre + way * (radius * 0.9 + reach) / 2 + bend
-    base = np.clip(radius * rng.uniform(0.12, 0.24, n), 0.4, 1.5)
+    base = np.clip(radius * rng.uniform(0.14, 0.28, n), 0.6, 1.7)
     start, end = centre + way * radius * 0.75, centre + way * reach + bend
     canvas.strands(
         Segments(
@@ -110,7 +115,7 @@ def _spicules(canvas: Canvas, centre: Points, radius: float, rng: np.random.Gene
             np.vstack([np.column_stack([base, 0.6 * base]), np.column_stack([0.6 * base, 0.15 * base])]),
             np.ones(2 * n, dtype=np.int64),
         ),
-        -60.0,
+        0.0,
     )
 
 

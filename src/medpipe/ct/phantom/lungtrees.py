@@ -11,6 +11,9 @@ from medpipe.ct.phantom.trees import Segments, grow_tree
 TIP_SPACING_MM = 6.0
 """Distance of neighbouring ends of the arterial tree in the reference adult."""
 
+SMALLEST_SCALE = 0.8
+"""Below this size vessels get fewer, not finer: no CT would show them."""
+
 MIN_BRONCHUS_TIPS = 35
 """Bronchi that supply fewer arterial tips are too thin for a CT."""
 
@@ -61,8 +64,9 @@ def _into_lung(anatomy: Anatomy, segments: Segments) -> Segments:
 def build_trees(anatomy: Anatomy, rng: np.random.Generator) -> LungTrees:
     """Grows the trees of both lungs."""
     s = anatomy.scale
+    spacing_mm = TIP_SPACING_MM * max(s, SMALLEST_SCALE)
     arteries, veins, bronchi = [], [], []
-    for tree, spacing in (("artery", TIP_SPACING_MM * s), ("vein", 1.1 * TIP_SPACING_MM * s)):
+    for tree, spacing in (("artery", spacing_mm), ("vein", 1.1 * spacing_mm)):
         points = _tips(anatomy, rng, spacing)
         above = anatomy.grid.sample(anatomy.layer("oblique"), points) > 0
         middle = above & (anatomy.grid.sample(anatomy.layer("horizontal"), points) < 0)
@@ -85,7 +89,10 @@ def build_trees(anatomy: Anatomy, rng: np.random.Generator) -> LungTrees:
                 aside = 1.7 * np.max(thick.radii_mm, axis=1, keepdims=True) * np.array([[0.45, 0.75, -0.48 * side]])
                 bronchi.append(
                     Segments(
-                        thick.start_zyx + aside, thick.end_zyx + aside, BRONCHUS_TO_ARTERY * thick.radii_mm, thick.tips
+                        thick.start_zyx + aside,
+                        thick.end_zyx + aside,
+                        BRONCHUS_TO_ARTERY * thick.radii_mm,
+                        thick.tips,
                     )
                 )
     return LungTrees(

@@ -26,11 +26,13 @@ class PhantomParams(Params):
     sharp_kernel_fraction: Fraction = Field(0.35, description="Share of scans with a sharp (lung) kernel.")
 
     chest_scale: tuple[float, float] = Field(
-        (0.88, 1.03), description="Range of the body size, relative to an adult chest 275 mm wide (0.4 to 1.2)."
+        (0.88, 1.03),
+        description="Range of the body size, relative to an adult chest 275 mm wide (0.4 to 1.2).",
     )
     matrix: tuple[int, int] = Field((256, 320), description="Range of rows = columns (64 to 768).")
     pixel_spacing_mm: tuple[float, float] = Field(
-        (0.7, 1.2), description="Range of the in-plane spacing; it yields where the chest needs a larger field."
+        (0.7, 1.2),
+        description="Range of the in-plane spacing; it yields where the chest needs a larger field.",
     )
     slice_spacing_mm: tuple[float, float] = Field((1.25, 2.5), description="Range of slice distances (0.5 to 6).")
 

@@ -186,7 +186,7 @@ def reorient(volume: Volume, direction: tuple[tuple[float, float, float], ...]) 
     columns = np.asarray(direction).T
     world_axes = [int(np.argmax(np.abs(column))) for column in columns]  # world axis of index x, y, z
     order = tuple(2 - axis for axis in reversed(world_axes))
-    flips = [axis for axis, column in enumerate(reversed(columns)) if column.sum() < 0]
+    flips = tuple(axis for axis, column in enumerate(reversed(columns)) if column.sum() < 0)
     array = np.ascontiguousarray(np.flip(volume.array.transpose(order), axis=flips))
     old = volume.geometry
     corner = np.zeros(3)

@@ -29,7 +29,7 @@ class Skeleton:
 
 
 def _on_cage(anatomy: Anatomy, z: Points, angle: Points, outside_mm: float) -> Points:
-    """Points ``outside_mm`` outside the rib cage's inner wall at height ``z`` in direction ``angle`` (0 is the back)."""
+    """Points ``outside_mm`` outside the rib cage's inner wall, at heights ``z``, at angles from the back."""
     s = anatomy.scale
     cage = anatomy.layer("cage")
     ray = _RAY_MM * s
@@ -116,7 +116,12 @@ def _shoulder(anatomy: Anatomy, rng: np.random.Generator, s: float) -> list[tupl
         parts.append((tube(humerus, np.array([20.0, 21.0, 18.0, 14.0, 12.0, 11.0]) * s), 1.0))
         clavicle = smooth_path(
             np.array(
-                [[66.0, -58, side * 18], [84.0, -62, side * 52], [108.0, -34, side * 88], [124.0, -10, side * 122]]
+                [
+                    [66.0, -58, side * 18],
+                    [84.0, -62, side * 52],
+                    [108.0, -34, side * 88],
+                    [124.0, -10, side * 122],
+                ]
             )
             * s,
             24,

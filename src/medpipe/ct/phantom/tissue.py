@@ -112,7 +112,7 @@ def _share(distance, sharp):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 @njit(cache=True, fastmath=True)
 def _tissue(f, hu, sharp, body):  # type: ignore[no-untyped-def]  # pragma: no cover
-    body_, muscle, cage, heart, chambers, dia = f[0], f[1], f[2], f[4], f[5], f[6]
+    muscle, cage, heart, chambers, dia = f[1], f[2], f[4], f[5], f[6]
     fine, coarse = f[12], f[13]
     fat = -104.0 + 7.0 * fine
     if body > -1.9:
@@ -190,7 +190,13 @@ def compose(
     start = (np.asarray(origin_zyx) - np.asarray(grid.origin_zyx_mm)) / grid.step_mm
     unit = float(np.mean(spacing_zyx))
     hu = np.array(
-        [attenuation.blood, attenuation.right_blood, attenuation.myocardium, attenuation.liver, attenuation.spleen],
+        [
+            attenuation.blood,
+            attenuation.right_blood,
+            attenuation.myocardium,
+            attenuation.liver,
+            attenuation.spleen,
+        ],
         dtype=np.float32,
     )
     lobule = np.float32(55.0 / np.sqrt(float(np.prod(spacing_zyx))) / 2**23)

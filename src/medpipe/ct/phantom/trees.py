@@ -49,10 +49,9 @@ class Segments:
 
 @njit(cache=True)
 def _grow(  # type: ignore[no-untyped-def]  # pragma: no cover
-    points, root, direction, seed
+    points, root, direction, chances
 ):
     """Nodes of the tree that joins ``root`` to all ``points`` (which it reorders): places, parents, tips below."""
-    np.random.seed(seed)
     n = len(points)
     places = np.empty((2 * n + 2, 3))
     parents = np.empty(2 * n + 2, dtype=np.int64)
@@ -82,7 +81,7 @@ def _grow(  # type: ignore[no-untyped-def]  # pragma: no cover
         old = np.array([d0, d1, d2])
         heading = way / length + 0.3 * old
         heading /= np.sqrt((heading**2).sum()) + 1e-9
-        share = 0.3 + 0.22 * np.random.random()
+        share = 0.3 + 0.22 * chances[node, 0]
         places[node] = places[parent] + heading * length * share
 
         spread = np.zeros((3, 3))
@@ -92,14 +91,14 @@ def _grow(  # type: ignore[no-untyped-def]  # pragma: no cover
             for a in range(3):
                 for b in range(3):
                     spread[a, b] += off[a] * off[b]
-        normal = np.array([np.random.normal(), np.random.normal(), np.random.normal()])
+        normal = chances[node, 2:5] - 0.5
         for _ in range(6):
             normal = spread @ normal + 1e-9 * normal
             normal /= np.sqrt((normal**2).sum()) + 1e-12
         width = 0.0
         for i in range(low, high):
             width += abs(((points[i] - centre) * normal).sum())
-        shift = 1.1 * (2.0 * np.random.random() - 1.0) * width / count
+        shift = 1.1 * (2.0 * chances[node, 1] - 1.0) * width / count
         split = 0
         for i in range(low, high):
             side[i] = ((points[i] - centre) * normal).sum() < shift
@@ -141,12 +140,11 @@ def grow_tree(
         tip_radius_mm: Radius of the last branches.
         rng: Source of chance.
     """
-    seed = int(rng.integers(2**31))
     places, parents, tips = _grow(
         np.array(points_zyx, dtype=np.float64),
         np.asarray(root_zyx, dtype=np.float64),
         np.asarray(direction_zyx, dtype=np.float64),
-        seed,
+        rng.random((2 * len(points_zyx) + 2, 5)),
     )
     return _curved(places, parents, tips, tip_radius_mm, rng)
 

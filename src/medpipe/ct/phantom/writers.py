@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from medpipe.core.atomic import atomic_path, write_text
-from medpipe.ct.phantom.plan import make_uid, rng_for
 from medpipe.ct.phantom.params import PhantomParams
+from medpipe.ct.phantom.plan import make_uid, rng_for
 from medpipe.ct.phantom.scan import PhantomScan
 from medpipe.ct.volume import Volume
 
