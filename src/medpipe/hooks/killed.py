@@ -20,7 +20,8 @@ def end_killed_runs(client: Any, experiment_id: str) -> None:
         experiment_id: Where to look.
     """
     host = socket.gethostname()
-    running = client.search_runs([experiment_id], f"attributes.status = 'RUNNING' and tags.{PROCESS_TAG} LIKE '{host}:%'")
+    wanted = f"attributes.status = 'RUNNING' and tags.{PROCESS_TAG} LIKE '{host}:%'"
+    running = client.search_runs([experiment_id], wanted)
     for run in running:
         if not _alive(int(run.data.tags[PROCESS_TAG].rpartition(":")[2])):
             client.set_terminated(run.info.run_id, "KILLED")

@@ -1,6 +1,7 @@
 """Evaluated findings as pictures: cuts them out of the scan store for `medpipe.reporting.scans`."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.matching import POSITION, diameters_mm
-from medpipe.reporting.scans import Mark, View, gallery_figure, slice_figure
+from medpipe.reporting.scans import Mark, SliceView, View, gallery_figure, slice_figure, slice_sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +33,32 @@ def scan_figure(
         title: Above the picture.
         index: Of the slice; None takes the one that cuts most findings.
     """
+    view = _slice_view(store, series_uid, findings, title)
+    return slice_figure(view.volume, view.spacing_zyx_mm, view.marks, index, title, _UINT8_RANGE)
+
+
+def cohort_sheet(
+    store: ScanStore, findings: pd.DataFrame, series: Mapping[str, Sequence[str]], most: int = 4
+) -> "Figure":
+    """A sheet of scans with their nodules: a row of scans from each split.
+
+    Args:
+        store: The scans.
+        findings: ``ct_nodules``.
+        series: Split to series uids.
+        most: Scans of each split.
+    """
+    nodules = findings[findings["kind"] == "nodule"]
+    views = [
+        _slice_view(store, uid, nodules, f"{split} {number}")
+        for split, uids in series.items()
+        for number, uid in enumerate(uids[:most], start=1)
+    ]
+    counts = ", ".join(f"{len(uids)} {split}" for split, uids in series.items())
+    return slice_sheet(views, f"Prepared scans with their nodules ({counts})", most, _UINT8_RANGE)
+
+
+def _slice_view(store: ScanStore, series_uid: str, findings: pd.DataFrame, title: str) -> SliceView:
     scan = store.open(series_uid)
     here = findings[findings["series_uid"] == series_uid]
     label = here["outcome"] if "outcome" in here else here["kind"] if "kind" in here else ["nodule"] * len(here)
@@ -40,7 +67,7 @@ def scan_figure(
         Mark((z, y, x), diameter, str(name), f"{diameter:.0f} mm")
         for (z, y, x), diameter, name in zip(positions, diameters_mm(here), label, strict=True)
     ]
-    return slice_figure(scan.image, scan.geometry.spacing_zyx_mm, marks, index, title, _UINT8_RANGE)
+    return SliceView(scan.image, scan.geometry.spacing_zyx_mm, marks, title)
 
 
 def outcome_gallery(store: ScanStore, matches: pd.DataFrame, outcome: str, most: int = 9) -> "Figure":

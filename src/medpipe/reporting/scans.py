@@ -62,6 +62,23 @@ class View:
     caption: str = ""
 
 
+@dataclass(frozen=True)
+class SliceView:
+    """A scan with its findings, of which one axial slice is drawn.
+
+    Attributes:
+        volume: Voxels (z, y, x); anything that gives one slice when it is indexed.
+        spacing_zyx_mm: Of the voxels.
+        marks: Findings.
+        title: Above the picture; no patient's name or number.
+    """
+
+    volume: Any
+    spacing_zyx_mm: tuple[float, float, float]
+    marks: Sequence[Mark]
+    title: str = ""
+
+
 def slice_figure(
     volume: Image,
     spacing_zyx_mm: tuple[float, float, float],
@@ -83,24 +100,53 @@ def slice_figure(
     """
     from matplotlib.figure import Figure
 
-    if index is None:
-        index = busiest_slice(len(volume), spacing_zyx_mm[0], marks)
-    slice_ = np.asarray(volume[index])
-    height_mm, width_mm = np.multiply(slice_.shape, spacing_zyx_mm[1:])
+    height_mm, width_mm = np.multiply(volume.shape[1:], spacing_zyx_mm[1:])
     figure = Figure(figsize=(6.0, 6.0 * height_mm / width_mm + 0.4), layout="constrained", facecolor=_BACKGROUND)
-    axes = figure.add_subplot()
-    _show(axes, slice_, spacing_zyx_mm[1:], grey_range)
-    for mark in marks:
-        above_mm = (mark.centre_zyx[0] - index) * spacing_zyx_mm[0]
-        radius_mm = mark.diameter_mm / 2
-        if abs(above_mm) < max(radius_mm, spacing_zyx_mm[0]):
-            cut_mm = np.sqrt(max(radius_mm**2 - above_mm**2, (radius_mm / 2) ** 2))
-            centre = (mark.centre_zyx[1] * spacing_zyx_mm[1], mark.centre_zyx[2] * spacing_zyx_mm[2])
-            _circle(axes, centre, cut_mm, mark)
-    _scale_bar(axes, _SCALE_BAR_MM, width_mm, height_mm)
-    if title:
-        axes.set_title(title, color=_TEXT, fontsize=10)
+    _draw_slice(figure.add_subplot(), SliceView(volume, spacing_zyx_mm, marks, title), index, grey_range)
     return figure
+
+
+def slice_sheet(
+    views: Sequence[SliceView], title: str = "", columns: int = 4, grey_range: tuple[float, float] | None = None
+) -> "Figure":
+    """Axial slices of several scans side by side, each through most of its findings.
+
+    Args:
+        views: The scans.
+        title: Above all.
+        columns: Scans side by side.
+        grey_range: Values shown black and white; None takes each slice's own.
+    """
+    from matplotlib.figure import Figure
+
+    n_rows = max(1, -(-len(views) // columns))
+    figure = Figure(figsize=(3.6 * columns, 3.1 * n_rows + 0.4), layout="constrained", facecolor=_BACKGROUND)
+    if title:
+        figure.suptitle(title, color=_TEXT, fontsize=12)
+    grid = figure.subplots(n_rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, view in zip(grid, views, strict=False):
+        _draw_slice(axes, view, None, grey_range)
+    return figure
+
+
+def _draw_slice(axes: "Axes", view: SliceView, index: int | None, grey_range: tuple[float, float] | None) -> None:
+    spacing = view.spacing_zyx_mm
+    if index is None:
+        index = busiest_slice(len(view.volume), spacing[0], view.marks)
+    slice_ = np.asarray(view.volume[index])
+    height_mm, width_mm = np.multiply(slice_.shape, spacing[1:])
+    _show(axes, slice_, spacing[1:], grey_range)
+    for mark in view.marks:
+        above_mm = (mark.centre_zyx[0] - index) * spacing[0]
+        radius_mm = mark.diameter_mm / 2
+        if abs(above_mm) < max(radius_mm, spacing[0]):
+            cut_mm = np.sqrt(max(radius_mm**2 - above_mm**2, (radius_mm / 2) ** 2))
+            _circle(axes, (mark.centre_zyx[1] * spacing[1], mark.centre_zyx[2] * spacing[2]), cut_mm, mark)
+    _scale_bar(axes, _SCALE_BAR_MM, width_mm, height_mm)
+    if view.title:
+        axes.set_title(view.title, color=_TEXT, fontsize=10)
 
 
 def busiest_slice(n_slices: int, spacing_z_mm: float, marks: Sequence[Mark]) -> int:
