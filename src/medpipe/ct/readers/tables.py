@@ -1,0 +1,35 @@
+"""Comma-separated tables that must have certain columns."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from medpipe.core.errors import InputError
+
+
+def read_csv(file: Path, columns: Sequence[str], text: Sequence[str]) -> pd.DataFrame:
+    """A table that must have certain columns.
+
+    Args:
+        file: Comma-separated, with a header line.
+        columns: Columns that must be there; those not in ``text`` must hold numbers.
+        text: Columns read as text (series uids look like numbers and must not become any).
+
+    Raises:
+        InputError: If a column is missing or a value is no number; the message names file and column.
+    """
+    try:
+        table = pd.read_csv(file, dtype=dict.fromkeys(text, "str"), skipinitialspace=True)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: not a comma-separated table: {error}") from error
+    if missing := [name for name in columns if name not in table.columns]:
+        raise InputError(
+            f"{file}: column {missing[0]!r} is missing; columns {', '.join(columns)} are expected, "
+            f"found {', '.join(map(str, table.columns))}"
+        )
+    for name in columns:
+        if name not in text and not pd.api.types.is_numeric_dtype(table[name]):
+            bad = table.loc[pd.to_numeric(table[name], errors="coerce").isna(), name]
+            raise InputError(f"{file}: column {name!r} holds {bad.iloc[0]!r}, a number is expected")
+    return table
