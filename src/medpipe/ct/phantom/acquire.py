@@ -42,55 +42,62 @@ SHARP_KERNELS = (
 )
 
 
+SLICE_SIGMA = 0.42
+"""Standard deviation of the slice profile in slices: neighbours overlap a little."""
+
 NOISE_SLICES = 24
 """Independent slices of noise a scan is mixed from: each slice takes one, shifted by chance, and carries some of the
 slice before."""
 
 
 @njit(cache=True, fastmath=True)
-def _along_rows(volume, taps):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _along_rows(volume, taps, line, total):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Convolves along x, in place; ``line`` and ``total`` are scratch rows."""
     nz, ny, nx = volume.shape
     half = len(taps) // 2
-    line = np.empty(nx + 2 * half, dtype=np.float32)
-    total = np.empty(nx, dtype=np.float32)
     for k in range(nz):
         for j in range(ny):
-            line[half : half + nx] = volume[k, j]
-            line[:half] = volume[k, j, 0]
-            line[half + nx :] = volume[k, j, nx - 1]
             for i in range(nx):
-                total[i] = taps[0] * line[i]
-            for t in range(1, len(taps)):
+                line[half + i] = volume[k, j, i]
+                total[i] = 0.0
+            for i in range(half):
+                line[i] = volume[k, j, 0]
+                line[half + nx + i] = volume[k, j, nx - 1]
+            for t in range(len(taps)):
                 weight = taps[t]
                 for i in range(nx):
                     total[i] += weight * line[i + t]
-            volume[k, j] = total
+            for i in range(nx):
+                volume[k, j, i] = total[i]
 
 
 @njit(cache=True, fastmath=True)
-def _across_rows(volume, taps):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Along y of a (z, y, x) array, in place."""
+def _across_rows(volume, taps, ring, total):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Convolves along y, in place; ``ring`` holds the rows still needed, ``total`` is a scratch row."""
     nz, ny, nx = volume.shape
-    half = len(taps) // 2
     n = len(taps)
-    ring = np.empty((n, nx), dtype=np.float32)
-    total = np.empty(nx, dtype=np.float32)
+    half = n // 2
     for k in range(nz):
         for t in range(n):
-            ring[t] = volume[k, min(max(t - half, 0), ny - 1)]
+            source = min(max(t - half, 0), ny - 1)
+            for i in range(nx):
+                ring[t, i] = volume[k, source, i]
         first = 0
         for j in range(ny):
             if j > 0:
-                ring[first] = volume[k, min(j + half, ny - 1)]
+                source = min(j + half, ny - 1)
+                for i in range(nx):
+                    ring[first, i] = volume[k, source, i]
                 first = (first + 1) % n
             for i in range(nx):
                 total[i] = 0.0
             for t in range(n):
                 weight = taps[t]
-                source = (first + t) % n
+                row = (first + t) % n
                 for i in range(nx):
-                    total[i] += weight * ring[source, i]
-            volume[k, j] = total
+                    total[i] += weight * ring[row, i]
+            for i in range(nx):
+                volume[k, j, i] = total[i]
 
 
 def _taps(sigma: float, overshoot: float) -> npt.NDArray[np.float32]:
@@ -105,10 +112,14 @@ def _taps(sigma: float, overshoot: float) -> npt.NDArray[np.float32]:
 
 def blur(volume: Field, spacing_zyx: Points, kernel: Kernel) -> None:
     """Applies the scanner's point spread to ``volume`` (z, y, x) in place: kernel, and slice profile along z."""
-    in_plane = _taps(kernel.sigma_mm / float(spacing_zyx[2]), kernel.overshoot)
-    _along_rows(volume, in_plane)
-    _across_rows(volume, _taps(kernel.sigma_mm / float(spacing_zyx[1]), kernel.overshoot))
-    _across_rows(volume.transpose(1, 0, 2), _taps(0.42, 0.0))
+    nx = volume.shape[2]
+    total = np.empty(nx, dtype=np.float32)
+    taps_x = _taps(kernel.sigma_mm / float(spacing_zyx[2]), kernel.overshoot)
+    taps_y = _taps(kernel.sigma_mm / float(spacing_zyx[1]), kernel.overshoot)
+    taps_z = _taps(SLICE_SIGMA, 0.0)
+    _along_rows(volume, taps_x, np.empty(nx + len(taps_x), dtype=np.float32), total)
+    for view, taps in ((volume, taps_y), (volume.transpose(1, 0, 2), taps_z)):
+        _across_rows(view, taps, np.empty((len(taps), nx), dtype=np.float32), total)
 
 
 @njit(cache=True, fastmath=True)

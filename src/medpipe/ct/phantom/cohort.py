@@ -158,6 +158,8 @@ def _write_tables(folder: Path, records: list[dict[str, Any]]) -> None:
     if len(luna) < len(records):
         findings = labels[~labels["series_uid"].isin(uids["series_uid"])].assign(readers=None, malignancy=None)
         _write_csv(folder / "dicom" / "findings.csv", findings[FINDING_COLUMNS])
+    else:
+        (folder / "dicom" / "findings.csv").unlink(missing_ok=True)
     _write_csv(folder / "phantom_labels.csv", labels)
 
 

@@ -47,66 +47,83 @@ class Segments:
         )
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=True)
 def _grow(  # type: ignore[no-untyped-def]  # pragma: no cover
-    points, root, direction, chances
+    points, direction, chances, places, parents, tips, side, todo, headings
 ):
-    """Nodes of the tree that joins ``root`` to all ``points`` (which it reorders): places, parents, tips below."""
-    n = len(points)
-    places = np.empty((2 * n + 2, 3))
-    parents = np.empty(2 * n + 2, dtype=np.int64)
-    tips = np.empty(2 * n + 2, dtype=np.int64)
-    places[0] = root
+    """Grows the tree from ``places[0]`` to all ``points`` (which it reorders); returns the number of nodes.
+
+    ``todo`` is a stack of (first point, last point + 1, parent node); a node's heading lies in ``headings``. Scalar
+    loops: array expressions would take numba ten times as long to compile.
+    """
     parents[0] = -1
-    tips[0] = n
+    tips[0] = len(points)
+    for a in range(3):
+        headings[0, a] = direction[a]
     used = 1
-    stack = [(0, n, 0, direction[0], direction[1], direction[2])]
-    side = np.empty(n, dtype=np.bool_)
-    while len(stack) > 0:
-        low, high, parent, d0, d1, d2 = stack.pop()
+    todo[0, 0], todo[0, 1], todo[0, 2] = 0, len(points), 0
+    waiting = 1
+    while waiting > 0:
+        waiting -= 1
+        low, high, parent = todo[waiting, 0], todo[waiting, 1], todo[waiting, 2]
         count = high - low
         node = used
         used += 1
         parents[node] = parent
         tips[node] = count
         if count == 1:
-            places[node] = points[low]
-            continue
-        centre = np.zeros(3)
-        for i in range(low, high):
-            centre += points[i]
-        centre /= count
-        way = centre - places[parent]
-        length = np.sqrt((way**2).sum()) + 1e-9
-        old = np.array([d0, d1, d2])
-        heading = way / length + 0.3 * old
-        heading /= np.sqrt((heading**2).sum()) + 1e-9
-        share = 0.3 + 0.22 * chances[node, 0]
-        places[node] = places[parent] + heading * length * share
-
-        spread = np.zeros((3, 3))
-        for i in range(low, high):
-            off = points[i] - centre
-            off = off - heading * (off * heading).sum()
             for a in range(3):
-                for b in range(3):
-                    spread[a, b] += off[a] * off[b]
-        normal = chances[node, 2:5] - 0.5
-        for _ in range(6):
-            normal = spread @ normal + 1e-9 * normal
-            normal /= np.sqrt((normal**2).sum()) + 1e-12
+                places[node, a] = points[low, a]
+            continue
+        cz, cy, cx = 0.0, 0.0, 0.0
+        for i in range(low, high):
+            cz += points[i, 0]
+            cy += points[i, 1]
+            cx += points[i, 2]
+        cz, cy, cx = cz / count, cy / count, cx / count
+        hz, hy, hx = cz - places[parent, 0], cy - places[parent, 1], cx - places[parent, 2]
+        length = np.sqrt(hz * hz + hy * hy + hx * hx) + 1e-9
+        hz = hz / length + 0.3 * headings[parent, 0]
+        hy = hy / length + 0.3 * headings[parent, 1]
+        hx = hx / length + 0.3 * headings[parent, 2]
+        norm = np.sqrt(hz * hz + hy * hy + hx * hx) + 1e-9
+        hz, hy, hx = hz / norm, hy / norm, hx / norm
+        headings[node, 0], headings[node, 1], headings[node, 2] = hz, hy, hx
+        reach = length * (0.3 + 0.22 * chances[node, 0])
+        places[node, 0] = places[parent, 0] + hz * reach
+        places[node, 1] = places[parent, 1] + hy * reach
+        places[node, 2] = places[parent, 2] + hx * reach
+
+        zz, zy, zx, yy, yx, xx = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(low, high):
+            z, y, x = points[i, 0] - cz, points[i, 1] - cy, points[i, 2] - cx
+            along = z * hz + y * hy + x * hx
+            z, y, x = z - along * hz, y - along * hy, x - along * hx
+            zz += z * z
+            zy += z * y
+            zx += z * x
+            yy += y * y
+            yx += y * x
+            xx += x * x
+        nz, ny, nx = chances[node, 2] - 0.5, chances[node, 3] - 0.5, chances[node, 4] - 0.5
+        for _ in range(6):  # power iteration to the direction in which the points spread most
+            pz = zz * nz + zy * ny + zx * nx + 1e-9 * nz
+            py = zy * nz + yy * ny + yx * nx + 1e-9 * ny
+            px = zx * nz + yx * ny + xx * nx + 1e-9 * nx
+            norm = np.sqrt(pz * pz + py * py + px * px) + 1e-12
+            nz, ny, nx = pz / norm, py / norm, px / norm
         width = 0.0
         for i in range(low, high):
-            width += abs(((points[i] - centre) * normal).sum())
+            width += abs((points[i, 0] - cz) * nz + (points[i, 1] - cy) * ny + (points[i, 2] - cx) * nx)
         shift = 1.1 * (2.0 * chances[node, 1] - 1.0) * width / count
         split = 0
         for i in range(low, high):
-            side[i] = ((points[i] - centre) * normal).sum() < shift
+            side[i] = (points[i, 0] - cz) * nz + (points[i, 1] - cy) * ny + (points[i, 2] - cx) * nx < shift
             split += side[i]
         if split == 0 or split == count:
-            for i in range(low, high):
-                side[i] = i < low + count // 2
             split = count // 2
+            for i in range(low, high):
+                side[i] = i < low + split
         left, right = low, high - 1
         while left < right:
             if side[left]:
@@ -115,13 +132,16 @@ def _grow(  # type: ignore[no-untyped-def]  # pragma: no cover
                 right -= 1
             else:
                 for a in range(3):
-                    points[left, a], points[right, a] = points[right, a], points[left, a]
-                side[left], side[right] = side[right], side[left]
+                    swap = points[left, a]
+                    points[left, a] = points[right, a]
+                    points[right, a] = swap
+                side[left], side[right] = True, False
                 left += 1
                 right -= 1
-        stack.append((low, low + split, node, heading[0], heading[1], heading[2]))
-        stack.append((low + split, high, node, heading[0], heading[1], heading[2]))
-    return places[:used], parents[:used], tips[:used]
+        todo[waiting, 0], todo[waiting, 1], todo[waiting, 2] = low, low + split, node
+        todo[waiting + 1, 0], todo[waiting + 1, 1], todo[waiting + 1, 2] = low + split, high, node
+        waiting += 2
+    return used
 
 
 def grow_tree(
@@ -140,12 +160,24 @@ def grow_tree(
         tip_radius_mm: Radius of the last branches.
         rng: Source of chance.
     """
-    places, parents, tips = _grow(
-        np.array(points_zyx, dtype=np.float64),
-        np.asarray(root_zyx, dtype=np.float64),
+    points = np.array(points_zyx, dtype=np.float64)
+    n = len(points)
+    places = np.empty((2 * n + 2, 3))
+    places[0] = root_zyx
+    parents = np.empty(2 * n + 2, dtype=np.int64)
+    tips = np.empty(2 * n + 2, dtype=np.int64)
+    used = _grow(
+        points,
         np.asarray(direction_zyx, dtype=np.float64),
-        rng.random((2 * len(points_zyx) + 2, 5)),
+        rng.random((2 * n + 2, 5)),
+        places,
+        parents,
+        tips,
+        np.empty(n, dtype=np.bool_),
+        np.empty((2 * n + 2, 3), dtype=np.int64),
+        np.empty((2 * n + 2, 3)),
     )
+    places, parents, tips = places[:used], parents[:used], tips[:used]
     return _curved(places, parents, tips, tip_radius_mm, rng)
 
 
