@@ -1,14 +1,25 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.store import ScanStore, write_scan
 
 HU_WINDOW = (-1000.0, 400.0)
 SPACING_MM = 1.5
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks this small are faster on one thread, and threads that wait for a busy core spin."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def blob_image(shape: tuple[int, int, int], centres, diameters_mm, seed: int = 0) -> np.ndarray:

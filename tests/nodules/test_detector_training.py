@@ -17,9 +17,9 @@ SERIES = {"train": ["scan0", "scan1", "scan2"], "val": ["scan3", "scan4"], "test
 def params(max_steps: int, **trainer) -> TrainDetectorParams:
     settings = {"accelerator": "cpu", "log_every_n_steps": 1, "checkpoint_every_n_steps": 3, "deterministic": True}
     return TrainDetectorParams(
-        detector=DetectorParams(channels=(8, 16)),
+        detector=DetectorParams(channels=(8, 8)),
         trainer=TrainerParams(max_steps=max_steps, **{**settings, **trainer}),
-        sampling=SamplingParams(patch_edge=24, batch_size=3, border_voxels=4),
+        sampling=SamplingParams(patch_edge=16, batch_size=3, border_voxels=3),
         validate_every_n_steps=4,
         val_batches=1,
     )
@@ -27,7 +27,7 @@ def params(max_steps: int, **trainer) -> TrainDetectorParams:
 
 @pytest.fixture(scope="module")
 def trained(blobs, tmp_path_factory) -> tuple[Checkpoint, pd.DataFrame]:
-    return train_detector(*blobs, SERIES, params(48), tmp_path_factory.mktemp("training"))
+    return train_detector(*blobs, SERIES, params(32), tmp_path_factory.mktemp("training"))
 
 
 def same_weights(first: Checkpoint, second: Checkpoint) -> bool:
@@ -36,12 +36,12 @@ def same_weights(first: Checkpoint, second: Checkpoint) -> bool:
 
 def test_training_lowers_the_loss(trained: tuple[Checkpoint, pd.DataFrame]):
     loss = trained[1].query("name == 'train_loss'")["value"]
-    assert loss.iloc[-10:].mean() < 0.6 * loss.iloc[:5].mean()
+    assert loss.iloc[-8:].mean() < 0.6 * loss.iloc[:5].mean()
 
 
 def test_the_history_holds_the_validation(trained: tuple[Checkpoint, pd.DataFrame]):
     history = trained[1]
-    assert (history["name"] == "val_loss").sum() == 12
+    assert (history["name"] == "val_loss").sum() == 8
     assert {"val_cpm", "val_operating_threshold", "val_probability_at_centres"} <= set(history["name"])
 
 
@@ -52,7 +52,7 @@ def test_the_checkpoint_says_all_that_made_it(trained: tuple[Checkpoint, pd.Data
     assert checkpoint.params["hu_window"] == [-1000.0, 400.0]
     assert 0 < checkpoint.params["operating_threshold"] < 1
     assert checkpoint.provenance["store"] == blobs[0].fingerprint()
-    assert checkpoint.provenance["params"]["trainer"]["max_steps"] == 48
+    assert checkpoint.provenance["params"]["trainer"]["max_steps"] == 32
     checkpoint.save(tmp_path / "detector.safetensors")
     again = Checkpoint.load(tmp_path / "detector.safetensors", KIND)
     found = [detect(blobs[0], ["scan3"], each, params(1).detection) for each in (checkpoint, again)]
@@ -68,10 +68,15 @@ def test_the_same_seed_gives_the_same_weights(blobs, tmp_path):
     assert not same_weights(first, other)
 
 
-@pytest.mark.parametrize("killed_at", [2, 5, 7, 10])
-def test_a_killed_training_goes_on_to_the_same_weights(blobs, tmp_path, monkeypatch, killed_at: int):
-    """Killed before the first checkpoint, in the middle of an epoch, after one, and in a later one."""
-    whole, whole_history = train_detector(*blobs, SERIES, params(11), tmp_path / "whole")
+@pytest.fixture(scope="module")
+def uninterrupted(blobs, tmp_path_factory) -> tuple[Checkpoint, pd.DataFrame]:
+    return train_detector(*blobs, SERIES, params(11), tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("killed_at", [2, 5, 10])
+def test_a_killed_training_goes_on_to_the_same_weights(blobs, tmp_path, monkeypatch, uninterrupted, killed_at: int):
+    """Killed before the first checkpoint, in the first epoch, and in a later one."""
+    whole, whole_history = uninterrupted
     step = DetectorModule.training_step
 
     def die(self, batch, index):
@@ -79,9 +84,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(blobs, tmp_path, monkeypa
             raise KeyError("killed")
         return step(self, batch, index)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyError):
-        patch.setattr(DetectorModule, "training_step", die)
+    monkeypatch.setattr(DetectorModule, "training_step", die)
+    with pytest.raises(KeyError):
         train_detector(*blobs, SERIES, params(11), tmp_path / "killed")
+    monkeypatch.undo()
     resumed, history = train_detector(*blobs, SERIES, params(11), tmp_path / "killed")
     assert same_weights(whole, resumed)
     names = ["train_loss", "val_cpm"]

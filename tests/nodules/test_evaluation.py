@@ -34,8 +34,8 @@ def metrics() -> dict[str, float]:
     [
         ("n_scans", 4), ("n_nodules", 3), ("tp", 2), ("fn", 1), ("fp", 1), ("sensitivity", 2 / 3), ("precision", 2 / 3),
         ("f1", 2 / 3), ("fp_per_scan", 0.25), ("specificity", 0.5), ("candidate_specificity", 2 / 3), ("scan_auc", 1.0),
-        ("sensitivity_under_6mm", 1), ("sensitivity_6_to_10mm", 0), ("sensitivity_over_10mm", 1), ("sensitivity_solid", 1),
-        ("sensitivity_ground_glass", 0), ("operating_threshold", 0.5),
+        ("sensitivity_under_6mm", 1), ("sensitivity_6_to_10mm", 0), ("sensitivity_over_10mm", 1),
+        ("sensitivity_solid", 1), ("sensitivity_ground_glass", 0), ("operating_threshold", 0.5),
     ],
 )  # fmt: skip
 def test_measures_at_the_operating_threshold(metrics: dict[str, float], name: str, value: float):

@@ -50,7 +50,7 @@ def test_nodules_lie_anywhere_in_the_patch_but_not_on_its_border(blobs, places):
 
 
 def test_hard_negatives_are_dense_and_away_from_findings(blobs, places):
-    store, findings = blobs
+    store, _ = blobs
     for scan in places:
         if not len(scan.bright):
             continue

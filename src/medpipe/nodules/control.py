@@ -27,8 +27,8 @@ def evaluate_with_control(
         threshold: The detector's operating threshold.
 
     Returns:
-        The detector's evaluation; its metrics also have the control's CPM as ``untrained_cpm`` with the interval, and its
-        curve a column ``network`` ("trained" or "untrained").
+        The detector's evaluation; its metrics also have the control's CPM as ``untrained_cpm`` with the interval, and
+        its curve a column ``network`` ("trained" or "untrained").
     """
     trained = evaluate(candidates, nodules, series_uids, params, threshold)
     untrained = evaluate(control, nodules, series_uids, params, threshold)

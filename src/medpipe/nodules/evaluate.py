@@ -27,9 +27,9 @@ class Evaluation:
         metrics: Name to number; a quantity that is not defined for these scans is absent.
         curve: FROC curve with columns false_alarms_per_scan, sensitivity, threshold; its seven official points with
             their interval have ``rate`` set (and columns low, high), the others have it missing.
-        matches: One row a nodule (hit or miss) and one a candidate that is no nodule's best (false alarm, double, ignored):
-            series_uid, x_mm, y_mm, z_mm, diameter_mm, probability (missing for a miss without candidate), outcome,
-            finding_id, alarm (whether it reaches the operating threshold).
+        matches: One row a nodule (hit or miss) and one a candidate that is no nodule's best (false alarm, double,
+            ignored): series_uid, x_mm, y_mm, z_mm, diameter_mm, probability (missing for a miss without candidate),
+            outcome, finding_id, alarm (whether it reaches the operating threshold).
     """
 
     metrics: dict[str, float]
@@ -95,7 +95,7 @@ def _official(matching: Matching, curve: Froc, params: EvaluateParams) -> pd.Dat
 
 
 def _froc_metrics(official: pd.DataFrame) -> dict[str, float]:
-    metrics = {}
+    metrics: dict[str, float] = {}
     for rate, value, low, high in official[["rate", "sensitivity", "low", "high"]].itertuples(index=False):
         name = f"sensitivity_at_{rate:g}_fp" if rate else "cpm"
         metrics |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
@@ -127,12 +127,12 @@ def _shares(counts: pd.DataFrame) -> dict[str, tuple[str, str]]:
         "specificity": ("silent_healthy", "healthy"),
         "candidate_specificity": ("rejected", "false_candidates"),
     }
-    groups = [name.removeprefix("all_") for name in counts if name.startswith("all_")]
+    groups = [name.removeprefix("all_") for name in counts.columns.astype(str) if name.startswith("all_")]
     return shares | {f"sensitivity_{group}": (f"found_{group}", f"all_{group}") for group in groups}
 
 
 def _share(name: str, value: float, drawn: "pd.Series[float]", params: EvaluateParams) -> dict[str, float]:
-    defined = drawn[np.isfinite(drawn)].to_numpy(dtype=np.float64)
+    defined: FloatArray = np.asarray(drawn[np.isfinite(drawn)], dtype=np.float64)
     low, high = percentile_interval(defined[:, None], params.confidence)
     return {name: float(value), f"{name}_low": float(low[0]), f"{name}_high": float(high[0])}
 
@@ -145,7 +145,7 @@ def _counts_per_scan(matching: Matching, threshold: float) -> pd.DataFrame:
     scans = list(matching.series_uids)
 
     def per_scan(rows: pd.DataFrame) -> FloatArray:
-        return rows["series_uid"].value_counts().reindex(scans, fill_value=0).to_numpy(dtype=np.float64)
+        return np.asarray(rows["series_uid"].value_counts().reindex(scans, fill_value=0), dtype=np.float64)
 
     counts = pd.DataFrame({"scans": np.ones(len(scans)), "nodules": per_scan(nodules), "tp": per_scan(nodules[found])})
     counts["fn"] = counts["nodules"] - counts["tp"]

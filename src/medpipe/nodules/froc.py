@@ -1,7 +1,7 @@
 """Free-response ROC as the LUNA16 challenge computes it, with scan-level bootstrap.
 
-Sensitivity over all nodules against the mean number of false alarms a scan, as the threshold falls. The score of a system
-(CPM, competition performance metric) is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false alarms a scan
+Sensitivity over all nodules against the mean number of false alarms a scan, as the threshold falls. The score of a
+system (CPM, competition performance metric) is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false alarms a scan
 (Niemeijer et al., "On combining computer-aided detection systems", IEEE TMI 30 (2011)).
 """
 
@@ -170,7 +170,7 @@ def _sorted_marks(matching: Matching) -> _Marks:
 
 
 def _steps(marks: _Marks, times_drawn: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Nodules hit and false alarms at each threshold, starting with none, where scan i counts ``times_drawn[i]`` times."""
+    """Nodules hit and false alarms at each threshold, starting with none; scan i counts ``times_drawn[i]`` times."""
     weight = times_drawn[marks.scan]
     hit = np.cumsum(np.where(marks.is_nodule, weight, 0))[marks.last_of_threshold]
     both = np.cumsum(weight)[marks.last_of_threshold]

@@ -163,15 +163,15 @@ def search(network: CentreNet, scan: Searchable, params: DetectParams, device: t
 def tiles(
     shape: tuple[int, int, int], edge: int, multiple: int
 ) -> Iterator[tuple[tuple[int, int, int], tuple[int, int, int]]]:
-    """Starts and shapes of boxes of equal size, edges multiples of ``multiple``, that cover a volume without overlap."""
+    """Starts and shapes of equal boxes, edges multiples of ``multiple``, that cover a volume without overlap."""
     axes = []
     for size in shape:
         count = -(-size // max(edge, multiple))
         length = -(-size // (count * multiple)) * multiple
         axes.append([(start, length) for start in range(0, size, length)])
     for box in product(*axes):
-        start, length = zip(*box, strict=True)
-        yield start, length
+        (z, depth), (y, height), (x, width) = box
+        yield (z, y, x), (depth, height, width)
 
 
 def _search_tile(

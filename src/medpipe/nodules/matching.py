@@ -1,8 +1,8 @@
 """Which candidate hits which finding, by the rules of the LUNA16 challenge.
 
-A candidate hits a finding when it lies closer to its centre than the finding's radius. Hits on a nodule beyond the best one
-are neither true nor false positives; candidates that hit only irrelevant findings (too small, seen by too few readers,
-not nodules) are ignored; everything else is a false alarm. Only the most probable marks of a scan count.
+A candidate hits a finding when it lies closer to its centre than the finding's radius. Hits on a nodule beyond the best
+one are neither true nor false positives; candidates that hit only irrelevant findings (too small, seen by too few
+readers, not nodules) are ignored; everything else is a false alarm. Only the most probable marks of a scan count.
 
 Source: Setio et al., "Validation, comparison, and combination of algorithms for automatic detection of pulmonary
 nodules in computed tomography images: The LUNA16 challenge", Medical Image Analysis 42 (2017), section 4.
@@ -35,7 +35,7 @@ class Matching:
     Attributes:
         series_uids: The scans, each once, with or without nodules and candidates.
         candidates: The candidates that count, with column ``outcome`` (hit, double, ignored, false alarm) and
-            ``finding_id`` (what was hit, or missing). A candidate that is the best on one nodule and a second on another
+            ``finding_id`` (what was hit, or missing). A candidate that is the best on one nodule and second on another
             is a hit.
         nodules: The nodules, with ``hit``, ``probability`` (the best candidate's, minus infinity where missed).
         n_doubles: Hits on nodules beyond the best one of each.
@@ -81,7 +81,7 @@ def match(
     mark_of, nodule_of = hits(marks, nodules)
     ignored_of, irrelevant_of = hits(marks, irrelevant)
 
-    # Best mark of each nodule: hits sorted by nodule, then by falling probability; the first row of a nodule is its best.
+    # Best mark of each nodule: hits sorted by nodule, then by falling probability; a nodule's first row is its best.
     order = np.lexsort((-probability[mark_of], nodule_of))
     hit_nodules, first = np.unique(nodule_of[order], return_index=True)
     best = mark_of[order][first]

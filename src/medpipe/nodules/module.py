@@ -1,6 +1,7 @@
 """The detector's training as a Lightning module."""
 
 import math
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -54,8 +55,12 @@ class DetectorModule(pl.LightningModule):
         self.log_dict({f"train_{name}": value.detach() for name, value in losses.items()}, batch_size=len(image))
         return losses["loss"]
 
-    def on_train_batch_end(self, *_: object) -> None:
-        """Follows the weights with their moving average, faster in the beginning."""
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Follows the weights with their moving average, faster in the beginning.
+
+        Done here and not at the end of the batch, where a checkpoint may already have been written.
+        """
+        super().optimizer_step(*args, **kwargs)
         if self.average is not None:
             decay = min(self._params.ema_decay, (1 + self.global_step) / (10 + self.global_step))
             self.average.multi_avg_fn = get_ema_multi_avg_fn(decay)

@@ -1,11 +1,12 @@
-"""The detector's network: a small residual U-Net that says for each cell of 2 x 2 x 2 voxels whether a nodule's centre is in it.
+"""The detector's network: a small residual U-Net that says for each cell of 2 x 2 x 2 voxels if a nodule lies there.
 
-Anchor-free detection after Zhou et al., "Objects as Points" (2019), in three dimensions. Feature maps start at stride 2: the
-first layer folds each 2 x 2 x 2 block into eight channels (nothing is lost), which saves seven eighths of the
+Anchor-free detection after Zhou et al., "Objects as Points" (2019), in three dimensions. Feature maps start at stride
+2: the first layer folds each 2 x 2 x 2 block into eight channels (nothing is lost), which saves seven eighths of the
 arithmetic of full-resolution layers and is what makes training on a CPU possible.
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from monai.networks.blocks import Convolution, UnetBasicBlock, UnetResBlock
@@ -21,7 +22,7 @@ REFERENCE_DIAMETER_MM = 8.0
 """Diameters are predicted as the logarithm of their ratio to this one, so that the start value is a usual nodule."""
 
 PRIOR_PROBABILITY = 0.01
-"""Probability that an untrained network gives each cell (Lin et al., "Focal loss for dense object detection", 2017, 4.1)."""
+"""Probability that a fresh network gives each cell (Lin et al., "Focal loss for dense object detection", 2017, 4.1)."""
 
 _GROUPS = 8
 _OUTPUTS = 5  # heat, offset z, y, x, log diameter
@@ -30,8 +31,8 @@ _OUTPUTS = 5  # heat, offset z, y, x, log diameter
 class CentreNet(nn.Module):
     """Image to heat map, offsets and diameters.
 
-    Input B x 1 x D x H x W in [0, 1], edges multiples of `coarsest_stride`; output B x 5 x D/2 x H/2 x W/2: logit of the
-    heat map, offset (z, y, x) of the centre from the cell's centre in cells, log(diameter / 8 mm).
+    Input B x 1 x D x H x W in [0, 1], edges multiples of `coarsest_stride`; output B x 5 x D/2 x H/2 x W/2: logit of
+    the heat map, offset (z, y, x) of the centre from the cell's centre in cells, log(diameter / 8 mm).
     """
 
     def __init__(self, params: DetectorParams) -> None:
@@ -48,7 +49,7 @@ class CentreNet(nn.Module):
                 )
             ]
         )
-        pairs = list(zip(channels, channels[1:], strict=False))[::-1]
+        pairs = list(pairwise(channels))[::-1]
         self.lateral = nn.ModuleList(
             [Convolution(3, wide, narrow, kernel_size=1, conv_only=True) for narrow, wide in pairs]
         )
@@ -56,12 +57,11 @@ class CentreNet(nn.Module):
         self.decoder.append(UnetBasicBlock(3, channels[0], channels[0], 3, 1, norm))
         self.head = nn.Conv3d(channels[0], _OUTPUTS, 1)
         nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
-        with torch.no_grad():
-            self.head.bias[0] = -math.log((1 - PRIOR_PROBABILITY) / PRIOR_PROBABILITY)
+        prior_logit = -math.log((1 - PRIOR_PROBABILITY) / PRIOR_PROBABILITY)
+        self.head.bias = nn.Parameter(torch.tensor([prior_logit] + [0.0] * (_OUTPUTS - 1)))
         # With batch statistics the CPU's convolutions run 1.5 times faster on this layout; with InstanceNorm, slower.
         self._layout = torch.channels_last_3d if params.norm == "batch" else torch.contiguous_format
-        self.to(memory_format=self._layout)
+        self.to(memory_format=self._layout)  # type: ignore[call-overload]
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""

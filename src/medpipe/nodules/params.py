@@ -29,8 +29,8 @@ class SamplingParams(Params):
         lesion_share: Share of patches around a nodule.
         bright_share: Share of patches around tissue inside the lung mask that is no finding (vessels, walls): hard
             negatives. The rest lies anywhere in the lungs.
-        border_voxels: A nodule's centre keeps this distance from the faces of the patch drawn around it; otherwise it lies
-            anywhere, so that the network cannot learn "nodules are in the middle".
+        border_voxels: A nodule's centre keeps this distance from the faces of the patch drawn around it; otherwise it
+            lies anywhere, so that the network cannot learn "nodules are in the middle".
         points_per_scan: Places of each of the two negative kinds that are remembered a scan.
         n_workers: Processes that read patches beside the training process; 0 reads in it.
     """

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,8 @@ def scan_figure(
     Args:
         store: Where the scan is.
         series_uid: Which scan.
-        findings: Rows of findings or matches with series_uid, x_mm, y_mm, z_mm, diameter_mm, and ``outcome`` or ``kind``,
-            which chooses the colour; those of other scans are left out.
+        findings: Rows of findings or matches with series_uid, x_mm, y_mm, z_mm, diameter_mm, and ``outcome`` or
+            ``kind``, which chooses the colour; those of other scans are left out.
         title: Above the picture.
         index: Of the slice; None takes the one that cuts most findings.
     """
@@ -100,13 +100,13 @@ def at_operating_point(matches: pd.DataFrame, outcome: str) -> pd.DataFrame:
     return matches[(matches["outcome"] == outcome) & matches["alarm"]]
 
 
-def _view(store: ScanStore, row: "pd.Series[object]", outcome: str) -> View:
+def _view(store: ScanStore, row: "pd.Series[Any]", outcome: str) -> View:
     scan = store.open(str(row["series_uid"]))
     centre = scan.geometry.to_voxel([[row[name] for name in POSITION]])[0]
     edge = 2 * math.ceil(VIEW_EDGE_MM / 2 / scan.geometry.spacing_zyx_mm[0])
     start = np.rint(centre).astype(int) - edge // 2
     diameter = float(diameters_mm(row.to_frame().T)[0])
-    probability = float(row["probability"])  # type: ignore[arg-type]
+    probability = float(row["probability"])
     caption = f"{diameter:.1f} mm" + (f", p = {probability:.2f}" if np.isfinite(probability) else ", no candidate")
     z, y, x = centre - start
     return View(scan.patch(start, (edge, edge, edge)), Mark((z, y, x), diameter, outcome), caption)

@@ -1,4 +1,4 @@
-"""Patches for training, read from the scan store: which places, and a data set whose content follows from seed and step."""
+"""Patches for training, read from the scan store: places, and batches whose content follows from seed and step."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -68,7 +68,8 @@ def _places_of_scan(store: ScanStore, n_points: int, item: tuple[str, pd.DataFra
     low, high = scan.hu_window
     threshold = 255.0 * (BRIGHT_HU - low) / (high - low)
     depth, height, width = scan.shape
-    bright, lung = [], []
+    bright: list[IntArray] = []
+    lung: list[IntArray] = []
     for start in range(0, depth, _READ_EDGE):
         shape = (min(_READ_EDGE, depth - start), height, width)
         mask = scan.lung_patch((start, 0, 0), shape) > 0
@@ -77,7 +78,7 @@ def _places_of_scan(store: ScanStore, n_points: int, item: tuple[str, pd.DataFra
             flat = np.flatnonzero(where)
             if len(flat):
                 chosen = generator.choice(flat, size=min(4 * n_points, len(flat)), replace=False)
-                found.append(np.stack(np.unravel_index(chosen, shape), axis=1) + (start, 0, 0))
+                found.append(np.stack(np.unravel_index(chosen, shape), axis=1) + np.array([start, 0, 0]))
     spacing = np.asarray(scan.geometry.spacing_zyx_mm)
     places = [_thin(points, n_points, generator) for points in (_away(bright, centres, diameters, spacing), lung)]
     kinds = np.where(findings["kind"] == "nodule", NODULE, IRRELEVANT).astype(np.int64)
@@ -100,8 +101,8 @@ def _thin(points: list[IntArray], n_points: int, generator: np.random.Generator)
 class PatchBatches(Dataset[dict[str, torch.Tensor]]):
     """Batches of patches; batch number ``step`` is always the same one.
 
-    An item has ``image`` (uint8, B x E x E x E), ``centres`` (float32, B x K x 3, voxels in the patch), ``diameters_mm`` and
-    ``kinds`` (B x K; kind 0 pads) and ``step``.
+    An item has ``image`` (uint8, B x E x E x E), ``centres`` (float32, B x K x 3, voxels in the patch),
+    ``diameters_mm`` and ``kinds`` (B x K; kind 0 pads) and ``step``.
     """
 
     def __init__(self, store: ScanStore, places: Sequence[ScanPlaces], params: SamplingParams, seed: int) -> None:
@@ -143,7 +144,7 @@ class PatchBatches(Dataset[dict[str, torch.Tensor]]):
         reach = scan.diameters_mm[:, None]  # a diameter away, nothing of the finding or its peak is left in the patch
         near = ((inside > -reach) & (inside < edge + reach)).all(axis=1)
         return {
-            "image": self._store.open(scan.series_uid).patch(start, (edge, edge, edge)),
+            "image": self._store.open(scan.series_uid).patch(start.tolist(), (edge, edge, edge)),
             "centres": inside[near].astype(np.float32),
             "diameters_mm": scan.diameters_mm[near].astype(np.float32),
             "kinds": scan.kinds[near],
@@ -191,8 +192,19 @@ class StepSampler(Sampler[int]):
         return self._epoch_steps
 
 
-def loader(batches: PatchBatches, steps: Sampler[int] | range, n_workers: int) -> DataLoader[dict[str, torch.Tensor]]:
+class StepLoader(DataLoader[dict[str, torch.Tensor]]):
+    """Data loader whose place is the training's step counter: it resumes exactly and has no state of its own."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: see the class."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing to restore."""
+
+
+def loader(batches: PatchBatches, steps: Sampler[int] | range, n_workers: int) -> StepLoader:
     """Data loader over the batches numbered ``steps``."""
-    return DataLoader(
+    return StepLoader(
         batches, batch_size=None, sampler=steps, num_workers=n_workers, pin_memory=torch.cuda.is_available()
     )

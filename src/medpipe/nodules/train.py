@@ -45,7 +45,7 @@ def train_detector(
         nodules: Columns finding_id, series_uid, x_mm, y_mm, z_mm, diameter_mm, kind.
         series: Series of the splits ``train`` and ``val``; a split may be missing or empty but for ``train``.
         params: Of the training.
-        work_dir: Where an unfinished training keeps its state; a call with the same data and parameters goes on from it.
+        work_dir: Where an unfinished training keeps its state; a call with the same data and parameters goes on there.
         n_jobs: Processes that look through the scans before training.
 
     Returns:

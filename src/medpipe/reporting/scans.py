@@ -90,8 +90,8 @@ def slice_figure(
     """One axial slice with the findings that reach into it.
 
     Args:
-        volume: Voxels (z, y, x) in patient orientation (LPS: rows run to the back, columns to the patient's left, so the
-            patient's right is on the left of the picture, as radiologists look at it).
+        volume: Voxels (z, y, x) in patient orientation (LPS: rows run to the back, columns to the patient's left, so
+            the patient's right is on the left of the picture, as radiologists look at it).
         spacing_zyx_mm: Of the voxels.
         marks: Findings; a circle is drawn where the sphere cuts the slice.
         index: Of the slice; None takes the one through most findings, or the middle.
