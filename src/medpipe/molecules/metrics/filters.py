@@ -1,5 +1,6 @@
 """MOSES's filters: which molecules a medicinal chemist would keep."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -8,7 +9,7 @@ from medpipe.molecules.metrics.patterns import Features, PatternScreen
 
 ALLOWED_ELEMENTS = frozenset({1, 6, 7, 8, 9, 16, 17, 35})  # H C N O F S Cl Br
 LARGEST_RING = 7
-_STEREO_OR_ISOTOPE = frozenset("@/\\")
+_STEREO_OR_ISOTOPE = re.compile(r"[@/\\]|\[\d")
 
 
 @cache
@@ -30,7 +31,7 @@ def passes_filters(mol: Any, mol_with_hydrogens: Any, features: Features, canoni
     """
     if any(len(ring) > LARGEST_RING for ring in mol.GetRingInfo().AtomRings()):
         return False
-    if any(atom.GetFormalCharge() or atom.GetAtomicNum() not in ALLOWED_ELEMENTS for atom in mol.GetAtoms()):
+    if any(kind == "charge" or (kind == "element" and what[0] not in ALLOWED_ELEMENTS) for kind, *what in features):
         return False
     return not _alerts().matches_any(mol_with_hydrogens, features) and _readable_without_stereo(mol, canonical)
 
@@ -38,6 +39,6 @@ def passes_filters(mol: Any, mol_with_hydrogens: Any, features: Features, canoni
 def _readable_without_stereo(mol: Any, canonical: str) -> bool:
     from rdkit import Chem
 
-    if _STEREO_OR_ISOTOPE.isdisjoint(canonical) and not any(atom.GetIsotope() for atom in mol.GetAtoms()):
+    if not _STEREO_OR_ISOTOPE.search(canonical):
         return True
     return Chem.MolFromSmiles(Chem.MolToSmiles(mol, isomericSmiles=False)) is not None

@@ -40,7 +40,15 @@ def read_moses_statistics(path: Path) -> dict[str, Any]:
             np.lib.format.read_array_header_1_0(member)
             statistics = _Reader(member).load()
         return _convert(statistics.item() if isinstance(statistics, np.ndarray) else statistics)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:
         raise InputError(
             f"{path}: not the statistics of MOSES ({error}). Expected {_MEMBER} as in the wheel molsets 0.3.1; "
             "take the file from there, or set reference: computed."

@@ -80,9 +80,12 @@ def count_features(mol: Any) -> Features:
 
     Hydrogens count as far as they are atoms of the molecule (``Chem.AddHs``).
     """
-    atoms = [(atom.GetAtomicNum(), atom.GetIsAromatic(), atom.GetFormalCharge()) for atom in mol.GetAtoms()]
+    # By index: RDKit's iterators of atoms and bonds are several times slower.
+    atom_list = map(mol.GetAtomWithIdx, range(mol.GetNumAtoms()))
+    bond_list = map(mol.GetBondWithIdx, range(mol.GetNumBonds()))
+    atoms = [(atom.GetAtomicNum(), atom.GetIsAromatic(), atom.GetFormalCharge()) for atom in atom_list]
     numbers = [number for number, _, _ in atoms]
-    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), bond.GetBondTypeAsDouble()) for bond in mol.GetBonds()]
+    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), bond.GetBondTypeAsDouble()) for bond in bond_list]
     elements = Counter(atoms)
     links = Counter((numbers[first], numbers[second], order) for first, second, order in bonds)
     found = Counter[Feature]()

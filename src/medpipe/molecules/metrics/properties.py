@@ -45,7 +45,7 @@ def drug_likeness(mol: Any, features: Features, log_p: float, weight: float) -> 
     from rdkit import Chem
     from rdkit.Chem import QED, rdMolDescriptors
 
-    if any(atom.GetAtomicNum() == 1 for atom in mol.GetAtoms()):
+    if mol.GetNumHeavyAtoms() < mol.GetNumAtoms():
         return float(QED.qed(mol))
     properties = QED.QEDproperties(
         MW=weight,
