@@ -16,7 +16,7 @@ OffsetArray = npt.NDArray[np.int64]
 def _count_pairs(flat: IntArray, offsets: OffsetArray, counts: npt.NDArray[np.int64]) -> None:
     counts[:] = 0
     for row in range(offsets.size - 1):
-        previous_pair_start = -1
+        previous_pair_start = -2
         for i in range(offsets[row], offsets[row + 1] - 1):
             # In "aaa" the pair "aa" can be merged once only, so it counts once.
             if flat[i] == flat[i + 1] and previous_pair_start == i - 1 and flat[i - 1] == flat[i]:

@@ -36,8 +36,8 @@ class SequenceGan(pl.LightningModule):
     """Trains a generator of token sequences and its discriminator.
 
     Each batch (B, T) of real molecules is one step of the generator: on its likelihood, and in the adversarial stage on
-    the policy gradient too. In that stage the discriminator takes a step a batch as well, unless it is already too good: a
-    free discriminator soon tells everything apart and then teaches nothing.
+    the policy gradient too. In that stage the discriminator takes a step a batch as well, unless it is too good;
+    one left free soon tells everything apart and then teaches nothing.
 
     Args:
         params: Everything that can be chosen.
@@ -88,6 +88,8 @@ class SequenceGan(pl.LightningModule):
 
     def training_step(self, real: Tensor, batch_idx: int) -> None:
         """One batch; see the class."""
+        # Dropout draws from torch's own state, which no checkpoint brings back.
+        torch.manual_seed(self._batch_seed())
         values = {}
         generator_optimizer, discriminator_optimizer = self.optimizers()
         random = torch.Generator(self.device).manual_seed(self._batch_seed())

@@ -37,7 +37,7 @@ class IngestSmilesParams(Params):
 
     Attributes:
         column: Column that holds SMILES; case does not matter. An SMI file needs none.
-        split: Test share of a user's file: by ``random`` molecule or by whole Murcko ``scaffold``. MOSES brings its own.
+        split: Test share of a user's file: by ``random`` molecule or whole Murcko ``scaffold``. MOSES brings its own.
         test_fraction: Share of a user's file that is kept for the test.
         val_fraction: Share of train held out for validation; never from the test.
         max_train: Most lines of train (val is taken from them), drawn with ``seed``; None takes all.

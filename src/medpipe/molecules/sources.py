@@ -34,8 +34,8 @@ def provide(params: SmilesSourceParams, folder: Path) -> Path:
         folder: Where fetched data is kept; a second call fetches nothing.
 
     Returns:
-        For MOSES ``folder``, which then holds ``train.csv.gz``, ``test.csv.gz``, ``test_scaffolds.csv.gz``, their reference
-        statistics and the filter tables; for a user's file that file.
+        For MOSES ``folder``, which then holds ``train.csv.gz``, ``test.csv.gz``, ``test_scaffolds.csv.gz``, their
+        reference statistics and the filter tables; for a user's file that file.
 
     Raises:
         InputError: The file is not there, or is of no known format, or MOSES cannot be fetched.

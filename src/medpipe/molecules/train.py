@@ -22,6 +22,7 @@ from medpipe.molecules.store import TokenStore
 from medpipe.molecules.tokens import PAD
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.fit import fit
+from medpipe.training.seeds import seed_everything
 
 _MEASURED_MOLECULES = 1000
 """Held-out molecules whose likelihood is measured, and molecules drawn to see how many are valid."""
@@ -50,6 +51,7 @@ def train_gan(store: TokenStore, params: GanParams, work_dir: Path) -> tuple[Che
     if len(rows) < 2:
         raise InputError(f"{store.folder}: {len(rows)} molecules in split 'train', at least 2 are needed.")
     torch.set_flush_denormal(True)
+    seed_everything(params.trainer.seed)
     gan = SequenceGan(params, store.vocabulary, store.longest, _RealDraw(store, params), _Measure(store))
     batches = TokenBatches(store, rows, params.batch_size, params.trainer.seed, first=lambda: gan.n_batches_seen)
     history = fit(

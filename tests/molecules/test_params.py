@@ -1,0 +1,24 @@
+import pytest
+from pydantic import ValidationError
+
+from medpipe.molecules.params import AdversarialParams, GanParams, IngestSmilesParams, SampleParams, SmilesSourceParams
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "named"),
+    [
+        (SmilesSourceParams, {"kind": "file"}, "path"),
+        (SmilesSourceParams, {"kind": "moses", "path": "a.csv"}, "path"),
+        (IngestSmilesParams, {"allowed_elements": ["C", "Xx"]}, "Xx"),
+        (IngestSmilesParams, {"allowed_elements": []}, "allowed_elements"),
+        (IngestSmilesParams, {"val_fraction": 1.0}, "val_fraction"),
+        (AdversarialParams, {"accuracy_low": 0.8, "accuracy_high": 0.7}, "accuracy_low 0.8"),
+        (GanParams, {"family": "graph"}, "family"),
+        (GanParams, {"batchsize": 3}, "batchsize"),
+        (SampleParams, {"top_p": 0.0}, "top_p"),
+        (SampleParams, {"temperature": 0.0}, "temperature"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(model: type, values: dict, named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        model(**values)
