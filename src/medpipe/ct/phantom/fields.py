@@ -76,32 +76,46 @@ class CoarseGrid:
         return slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-6)
 
 
-def _spline_basis(n: int, step: float, wavelength: float) -> npt.NDArray[np.float32]:
-    """Values of cubic B-splines, knots half a wavelength apart, at ``n`` nodes: n x knots."""
+def _spline_weights(n: int, step: float, wavelength: float) -> tuple[npt.NDArray[np.int64], Field]:
+    """First knot and weights (n x 4) of the cubic B-splines, knots half a wavelength apart, at ``n`` nodes."""
     position = np.arange(n) * step / (0.5 * wavelength)
-    knots = np.arange(int(position[-1]) + 4) - 1
-    distance = np.abs(position[:, None] - knots[None, :])
-    inner = 2 / 3 - distance**2 + distance**3 / 2
-    outer = np.clip(2 - distance, 0, None) ** 3 / 6
-    return np.where(distance < 1, inner, outer).astype(np.float32)
+    first = np.floor(position).astype(np.int64)
+    t = position - first
+    weights = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+    return first, (np.stack(weights, axis=1) / 6.0).astype(np.float32)
 
 
-def smooth_noise(rng: np.random.Generator, grid: CoarseGrid, wavelength_mm: float | tuple[float, ...]) -> Field:
+@njit(cache=True, fastmath=True)
+def _refine(coarse, first, weights, fine):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """``fine[m, i]`` is the spline through ``coarse[:, m]`` at node i.
+
+    Plain loops, not a matrix product: that one rounds differently with other numbers of threads.
+    """
+    for i in range(len(first)):
+        k = first[i]
+        a, b, c, d = weights[i, 0], weights[i, 1], weights[i, 2], weights[i, 3]
+        for m in range(coarse.shape[1]):
+            fine[m, i] = a * coarse[k, m] + b * coarse[k + 1, m] + c * coarse[k + 2, m] + d * coarse[k + 3, m]
+
+
+def smooth_noise(rng: np.random.Generator, grid: CoarseGrid, wavelength_mm: float) -> Field:
     """Random field of zero mean and about unit variance without detail finer than half ``wavelength_mm``.
 
     Args:
         rng: Source of chance.
         grid: Where to evaluate it.
-        wavelength_mm: One length, or one for each of (z, y, x).
+        wavelength_mm: Twice the distance of the random knots.
     """
-    wavelengths = np.broadcast_to(np.asarray(wavelength_mm, dtype=float), 3)
-    bases = [_spline_basis(n, grid.step_mm, w) for n, w in zip(grid.shape_zyx, wavelengths, strict=True)]
-    field = rng.standard_normal([basis.shape[1] for basis in bases], dtype=np.float32)
+    splines = [_spline_weights(n, grid.step_mm, wavelength_mm) for n in grid.shape_zyx]
+    field = rng.standard_normal([int(first[-1]) + 4 for first, _ in splines], dtype=np.float32)
     variance = 1.0
-    for basis in bases:
-        field = np.tensordot(field, basis, axes=([0], [1]))
-        variance *= float(np.mean(np.sum(basis**2, axis=1)))
-    return np.ascontiguousarray(field / np.float32(np.sqrt(variance)))
+    for first, weights in splines:
+        columns = field.reshape(field.shape[0], -1)
+        fine = np.empty((columns.shape[1], len(first)), dtype=np.float32)
+        _refine(columns, first, weights, fine)
+        field = fine.reshape(*field.shape[1:], len(first))
+        variance *= float(np.mean(np.sum(weights**2, axis=1)))
+    return field / np.float32(np.sqrt(variance))
 
 
 def smooth_union(a: Field, b: Field, radius_mm: float) -> Field:
