@@ -27,26 +27,26 @@ class SamplingParams(Params):
         patch_edge: Edge of the cubic patches in voxels; a multiple of the network's coarsest stride.
         batch_size: Patches a step (on each device).
         lesion_share: Share of patches around a nodule.
-        bright_share: Share of patches around tissue inside the lung mask that is no finding (vessels, walls): hard
-            negatives. The rest lies anywhere in the lungs.
+        hard_share: Share of patches around places that look like a nodule and are none (vessel crossings, walls). The
+            rest lies anywhere in the lungs.
         border_voxels: A nodule's centre keeps this distance from the faces of the patch drawn around it; otherwise it
             lies anywhere, so that the network cannot learn "nodules are in the middle".
         points_per_scan: Places of each of the two negative kinds that are remembered a scan.
         n_workers: Processes that read patches beside the training process; 0 reads in it.
     """
 
-    patch_edge: PositiveInt = 48
-    batch_size: PositiveInt = 6
-    lesion_share: float = Field(0.6, ge=0, le=1)
-    bright_share: float = Field(0.25, ge=0, le=1)
-    border_voxels: PositiveInt = 8
-    points_per_scan: PositiveInt = 256
+    patch_edge: PositiveInt = 32
+    batch_size: PositiveInt = 16
+    lesion_share: float = Field(0.5, ge=0, le=1)
+    hard_share: float = Field(0.4, ge=0, le=1)
+    border_voxels: PositiveInt = 5
+    points_per_scan: PositiveInt = 150
     n_workers: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _consistent(self) -> "SamplingParams":
-        if self.lesion_share + self.bright_share > 1:
-            raise ValueError(f"lesion_share + bright_share is {self.lesion_share + self.bright_share}, at most 1")
+        if self.lesion_share + self.hard_share > 1:
+            raise ValueError(f"lesion_share + hard_share is {self.lesion_share + self.hard_share}, at most 1")
         if 2 * self.border_voxels >= self.patch_edge:
             raise ValueError(f"border_voxels {self.border_voxels} leaves nothing of patch_edge {self.patch_edge}")
         return self
@@ -113,12 +113,12 @@ class TrainDetectorParams(Params):
     sampling: SamplingParams = SamplingParams()
     augment: AugmentParams = AugmentParams()
     detection: DetectParams = DetectParams()
-    learning_rate: PositiveFloat = 3e-3
+    learning_rate: PositiveFloat = 4e-3
     warmup_share: float = Field(0.08, ge=0, lt=1)
     weight_decay: float = Field(1e-2, ge=0)
     ema_decay: float = Field(0.98, ge=0, lt=1)
     validate_every_n_steps: PositiveInt = 100
-    val_batches: PositiveInt = 4
+    val_batches: PositiveInt = 2
     operating_fp_per_scan: PositiveFloat = 1.0
 
     @model_validator(mode="after")

@@ -13,15 +13,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from medpipe.core.parallel import parallel
 from medpipe.ct.store import ScanStore
+from medpipe.nodules.lookalikes import lookalikes
 from medpipe.nodules.matching import POSITION, diameters_mm
 from medpipe.nodules.params import SamplingParams
 from medpipe.nodules.targets import IRRELEVANT, NODULE
 
-BRIGHT_HU = -400.0
-"""Tissue inside the lungs above this (vessels, walls, nodules) is as dense as a nodule."""
-
 _CLEARANCE_MM = 5.0  # a hard negative keeps this distance from the rim of every finding
-_READ_EDGE = 96  # voxels along z that are in memory at once when places are chosen
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -36,7 +33,7 @@ class ScanPlaces:
         centres: n x 3.
         diameters_mm: n.
         kinds: n, `NODULE` or `IRRELEVANT`.
-        bright: m x 3 voxels of dense tissue in the lung mask, away from every finding.
+        hard: m x 3 voxels of places in the lungs that look like a nodule and are no finding.
         lung: m x 3 voxels anywhere in the lung mask.
     """
 
@@ -44,7 +41,7 @@ class ScanPlaces:
     centres: FloatArray
     diameters_mm: FloatArray
     kinds: IntArray
-    bright: IntArray
+    hard: IntArray
     lung: IntArray
 
 
@@ -65,37 +62,18 @@ def _places_of_scan(store: ScanStore, n_points: int, item: tuple[str, pd.DataFra
     scan = store.open(series_uid)
     centres = scan.geometry.to_voxel(findings[POSITION].to_numpy(np.float64))
     diameters = diameters_mm(findings)
-    low, high = scan.hu_window
-    threshold = 255.0 * (BRIGHT_HU - low) / (high - low)
-    depth, height, width = scan.shape
-    bright: list[IntArray] = []
-    lung: list[IntArray] = []
-    for start in range(0, depth, _READ_EDGE):
-        shape = (min(_READ_EDGE, depth - start), height, width)
-        mask = scan.lung_patch((start, 0, 0), shape) > 0
-        dense = mask & (scan.patch((start, 0, 0), shape) >= threshold)
-        for found, where in ((lung, mask), (bright, dense)):
-            flat = np.flatnonzero(where)
-            if len(flat):
-                chosen = generator.choice(flat, size=min(4 * n_points, len(flat)), replace=False)
-                found.append(np.stack(np.unravel_index(chosen, shape), axis=1) + np.array([start, 0, 0]))
-    spacing = np.asarray(scan.geometry.spacing_zyx_mm)
-    places = [_thin(points, n_points, generator) for points in (_away(bright, centres, diameters, spacing), lung)]
     kinds = np.where(findings["kind"] == "nodule", NODULE, IRRELEVANT).astype(np.int64)
-    return ScanPlaces(series_uid, centres, diameters, kinds, places[0], places[1])
+    hard = _away(lookalikes(scan), centres, diameters, np.asarray(scan.geometry.spacing_zyx_mm))[:n_points]
+    inside = np.flatnonzero(np.asarray(scan.lung[:]))
+    chosen = generator.choice(inside, size=min(n_points, len(inside)), replace=False)
+    lung = np.stack(np.unravel_index(chosen, scan.shape), axis=1)
+    return ScanPlaces(series_uid, centres, diameters, kinds, hard, lung)
 
 
-def _away(points: list[IntArray], centres: FloatArray, diameters: FloatArray, spacing_mm: FloatArray) -> list[IntArray]:
-    if not points or not len(centres):
-        return points
-    every = np.concatenate(points)
-    distance = np.linalg.norm((every[:, None] - centres[None]) * spacing_mm, axis=2)
-    return [every[(distance > diameters / 2 + _CLEARANCE_MM).all(axis=1)]]
-
-
-def _thin(points: list[IntArray], n_points: int, generator: np.random.Generator) -> IntArray:
-    every = np.concatenate(points) if points else np.zeros((0, 3), dtype=np.int64)
-    return every[generator.permutation(len(every))[:n_points]]
+def _away(points: IntArray, centres: FloatArray, diameters: FloatArray, spacing_mm: FloatArray) -> IntArray:
+    """Those of ``points`` that keep a distance from every finding."""
+    distance = np.linalg.norm((points[:, None] - centres[None]) * spacing_mm, axis=2)
+    return points[(distance > diameters / 2 + _CLEARANCE_MM).all(axis=1)]
 
 
 class PatchBatches(Dataset[dict[str, torch.Tensor]]):
@@ -114,7 +92,7 @@ class PatchBatches(Dataset[dict[str, torch.Tensor]]):
         self._nodules = [(number, int(index)) for number, found in enumerate(owners) for index in found]
         self._negatives = {
             kind: [number for number, scan in enumerate(self._places) if len(getattr(scan, kind))]
-            for kind in ("bright", "lung")
+            for kind in ("hard", "lung")
         }
 
     @property
@@ -156,7 +134,7 @@ class PatchBatches(Dataset[dict[str, torch.Tensor]]):
         if draw < self._params.lesion_share and self._nodules:
             number, index = self._nodules[generator.integers(len(self._nodules))]
             return number, self._places[number].centres[index]
-        kind = "bright" if draw < self._params.lesion_share + self._params.bright_share else "lung"
+        kind = "hard" if draw < self._params.lesion_share + self._params.hard_share else "lung"
         kind = kind if self._negatives[kind] else "lung"
         number = self._negatives[kind][generator.integers(len(self._negatives[kind]))]
         points = getattr(self._places[number], kind)

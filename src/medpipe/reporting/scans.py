@@ -246,9 +246,12 @@ def _circle(axes: "Axes", centre_mm: tuple[float, float], radius_mm: float, mark
 
 
 def _scale_bar(axes: "Axes", length_mm: float, width_mm: float, height_mm: float) -> None:
+    from matplotlib.patheffects import withStroke
+
     left, bottom = 0.04 * width_mm, 0.95 * height_mm
-    axes.plot([left, left + length_mm], [bottom, bottom], color=_TEXT, linewidth=1.5)
+    dark_rim = [withStroke(linewidth=2.5, foreground=_BACKGROUND)]  # readable on bone as on lung
+    axes.plot([left, left + length_mm], [bottom, bottom], color=_TEXT, linewidth=1.5, path_effects=dark_rim)
     axes.text(
-        left + length_mm / 2, bottom - 0.015 * height_mm, f"{length_mm:.0f} mm", color=_TEXT, fontsize=6,
-        ha="center", va="bottom",
+        left + length_mm / 2, bottom - 0.02 * height_mm, f"{length_mm:.0f} mm", color=_TEXT, fontsize=6,
+        ha="center", va="bottom", path_effects=dark_rim,
     )  # fmt: skip
