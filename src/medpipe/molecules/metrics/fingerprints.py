@@ -66,11 +66,12 @@ def nearest(
     Returns:
         Similarities (n,) and indices into ``references`` (n,).
     """
-    from medpipe.molecules.metrics.kernels import bit_counts, nearest_rows
+    from medpipe.molecules.metrics.kernels import bit_counts, nearest_rows, tail_counts
 
     reference_bits = bit_counts(references)
     order = np.argsort(reference_bits, kind="stable")
     ordered = references[order]
+    tails = tail_counts(ordered)
     starts = np.searchsorted(reference_bits[order], np.arange(N_BITS + 2))
     query_bits = bit_counts(queries)
     query_order = np.argsort(query_bits, kind="stable")
@@ -78,7 +79,7 @@ def nearest(
     index = np.zeros(len(queries), dtype=np.int64)
 
     def one(rows: npt.NDArray[np.int64]) -> None:
-        best[rows], index[rows] = nearest_rows(queries[rows], query_bits[rows], ordered, starts)
+        best[rows], index[rows] = nearest_rows(queries[rows], query_bits[rows], ordered, tails, starts)
 
     _in_threads(one, query_order, n_jobs)
     return best, order[index]

@@ -9,6 +9,9 @@ from numba.extending import intrinsic
 
 from medpipe.molecules.metrics.fingerprints import N_BITS, N_WORDS
 
+_HALF = N_WORDS // 2
+_ROUNDING = 1e-9  # far below the least step of best * bits / (1 + best), far above its rounding error
+
 
 @intrinsic
 def _ones(typing_context: Any, word: Any) -> Any:
@@ -21,9 +24,10 @@ def _ones(typing_context: Any, word: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _common(a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64]) -> int:
+def _common(a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64], start: int = 0, stop: int = N_WORDS) -> int:
+    """Number of common ones in a range of words; a constant range is unrolled."""
     total = np.uint64(0)
-    for word in range(N_WORDS):
+    for word in range(start, stop):
         total += _ones(a[word] & b[word])
     return np.int64(total)  # type: ignore[return-value]
 
@@ -38,10 +42,20 @@ def bit_counts(fingerprints: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 
 
 @njit(nogil=True, cache=True)
+def tail_counts(fingerprints: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Number of ones in the second half of each fingerprint, (n,)."""
+    counts = np.empty(len(fingerprints), dtype=np.int64)
+    for i in range(len(fingerprints)):
+        counts[i] = _common(fingerprints[i], fingerprints[i], _HALF, N_WORDS)
+    return counts
+
+
+@njit(nogil=True, cache=True)
 def nearest_rows(
     queries: npt.NDArray[np.uint64],
     query_bits: npt.NDArray[np.int64],
     references: npt.NDArray[np.uint64],
+    tails: npt.NDArray[np.int64],
     starts: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Best similarity and its row for each query.
@@ -50,6 +64,7 @@ def nearest_rows(
         queries: (n, 16), best sorted by their number of bits: queries that follow each other then read the same rows.
         query_bits: Ones in each query, (n,).
         references: (m, 16), sorted by their number of ones.
+        tails: Ones in the second half of each reference, (m,), by ``tail_counts``.
         starts: Row of ``references`` where those with k ones begin, for k = 0 .. N_BITS + 1.
     """
     best = np.full(len(queries), -1.0)
@@ -74,6 +89,7 @@ def nearest_rows(
                             queries[query],
                             ones,
                             references,
+                            tails,
                             starts[other],
                             starts[other + 1],
                             other,
@@ -99,27 +115,32 @@ def _best_of_bucket(
     query: npt.NDArray[np.uint64],
     ones: int,
     references: npt.NDArray[np.uint64],
+    tails: npt.NDArray[np.int64],
     first: int,
     last: int,
     other: int,
     best: float,
     index: int,
 ) -> tuple[float, int]:
-    """Looks through references that all have ``other`` ones: the most common bits is the highest similarity."""
-    most = -1
-    row = index
+    """Looks through references that all have ``other`` ones: the most common bits is the highest similarity.
+
+    c common bits beat ``best`` if c / (ones + other - c) > best. Once half of the words cannot lead to more common bits
+    than the best so far, the other half is not read.
+    """
+    most = int(np.floor(best * (ones + other) / (1 + best) + _ROUNDING)) if best >= 0 else -1
+    row = -1
+    tail = _common(query, query, _HALF, N_WORDS)
     for i in range(first, last):
-        common = _common(query, references[i])
-        if common > most:
-            most = common
-            row = i
-    if most < 0:
+        common = _common(query, references[i], 0, _HALF)
+        if common + min(tail, tails[i]) > most:
+            common += _common(query, references[i], _HALF, N_WORDS)
+            if common > most:
+                most = common
+                row = i
+    if row < 0:
         return best, index
     union = ones + other - most
-    similarity = most / union if union > 0 else 1.0
-    if similarity > best:
-        return similarity, row
-    return best, index
+    return most / union if union > 0 else 1.0, row
 
 
 @njit(nogil=True, cache=True)
