@@ -60,12 +60,12 @@ def test_molecules_run_in_order_and_measure(project, molecules):
 
 @pytest.mark.parametrize("name", ["ct_scans", "froc", "hits", "misses", "false_alarms"])
 def test_imaging_draws(project, imaging, name):
-    assert reporting(project, f"{name}_figure.png").read_bytes().startswith(b"\x89PNG")
+    assert reporting(project, f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", ["molecules", "properties"])
 def test_molecules_draw(project, molecules, name):
-    assert reporting(project, f"{name}_figure.png").read_bytes().startswith(b"\x89PNG")
+    assert reporting(project, f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_summary_shows_nodes_and_results(imaging):

@@ -1,12 +1,9 @@
 """The project's Kedro commands: ``kedro run`` that does no work twice."""
 
 import copy
-import warnings
 
 import click
 from kedro.framework.cli.project import run as kedro_run
-
-warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 
 run = copy.deepcopy(kedro_run)
 for option in run.params:
