@@ -62,5 +62,5 @@ def test_no_patients_no_splits():
 
 
 def test_fractions_must_add_up_to_one():
-    with pytest.raises(ValidationError, match="must be 1, got 0.9"):
+    with pytest.raises(ValidationError, match=r"must be 1, got 0\.9"):
         SplitParams(train=0.5, val=0.2, test=0.2)

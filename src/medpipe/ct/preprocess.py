@@ -17,7 +17,7 @@ from medpipe.ct.geometry import Geometry
 from medpipe.ct.lungs import NoLungsError, find_lungs
 from medpipe.ct.params import PreprocessParams
 from medpipe.ct.readers import ScanReadError, luna16, read_volume
-from medpipe.ct.resample import isotropic, resample, to_canonical
+from medpipe.ct.resample import canonical_axes, isotropic, resample, to_canonical
 from medpipe.ct.store import ScanStore, read_record, write_index, write_rejection, write_scan
 from medpipe.ct.volume import Volume
 
@@ -88,11 +88,12 @@ def _around(mask: Volume, grid: Geometry, margin_mm: float) -> Geometry:
 
 @dataclass(frozen=True)
 class _Item:
-    """What a worker needs of one row of the manifest."""
+    """What a worker needs of one row of the manifest; the shape is along the patient's axes (z, y, x)."""
 
     series_uid: str
     source: str
     path: str
+    shape_zyx: tuple[int, int, int]
 
 
 def preprocess(raw: Path | str, scans: pd.DataFrame, params: PreprocessParams, folder: Path | str) -> ScanStore:
@@ -125,9 +126,18 @@ def preprocess(raw: Path | str, scans: pd.DataFrame, params: PreprocessParams, f
 
 
 def _items(scans: pd.DataFrame) -> Iterator[_Item]:
-    accepted = scans[scans["accepted"]]
-    for uid, source, path in zip(accepted["series_uid"], accepted["source"], accepted["path"], strict=True):
-        yield _Item(uid, source, path)
+    for row in scans[scans["accepted"]].to_dict("records"):
+        shape = (int(row["n_slices"]), int(row["n_rows"]), int(row["n_columns"]))
+        yield _Item(row["series_uid"], row["source"], row["path"], shape)
+
+
+def _read(item: _Item, raw: Path) -> Volume:
+    """The voxels of a scan that still is as it was at intake: a lost slice would stretch the others over its place."""
+    volume = read_volume(raw, item.path, item.series_uid, item.source)
+    found = canonical_axes(volume.geometry)[0].shape_zyx
+    if found != item.shape_zyx:
+        raise ScanReadError(f"The scan has {found} voxels (z, y, x), but had {item.shape_zyx} at intake.")
+    return volume
 
 
 def _prepare_item(item: _Item, raw: Path, params: PreprocessParams, folder: Path) -> bool:
@@ -137,8 +147,7 @@ def _prepare_item(item: _Item, raw: Path, params: PreprocessParams, folder: Path
     if record is not None and record["key"] == key:
         return False
     try:
-        volume = read_volume(raw, item.path, item.series_uid, item.source)
-        scan = prepare(volume, params)
+        scan = prepare(_read(item, raw), params)
     except ScanReadError as error:
         write_rejection(folder, item.series_uid, "unreadable", str(error), key=key)
     except NoLungsError as error:

@@ -4,13 +4,16 @@ It holds the outlined nodules of all 1018 scans; the points of smaller nodules a
 what, are only in the XML files.
 """
 
+import json
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medpipe.core.errors import InputError
 from medpipe.ct.readers.lidc_marks import Contour, Mark
@@ -20,10 +23,11 @@ SUFFIXES = frozenset({".sqlite", ".db", ".sqlite3"})
 _TABLES = frozenset({"scans", "annotations", "contours"})
 
 _QUERY = """
-SELECT annotations.id, malignancy, texture, image_z_position, inclusion, coords
+SELECT series_instance_uid, annotations.id, malignancy, texture, image_z_position, inclusion, coords
 FROM scans JOIN annotations ON annotations.scan_id = scans.id JOIN contours ON contours.annotation_id = annotations.id
-WHERE series_instance_uid = ? ORDER BY annotations.id, contours.id
+WHERE series_instance_uid IN (SELECT value FROM json_each(?)) ORDER BY annotations.id, contours.id
 """
+"""One pass for all series: the tables have no index."""
 
 
 def is_annotation_database(file: Path) -> bool:
@@ -46,23 +50,26 @@ def read(file: Path, series_uids: Iterable[str]) -> dict[str, list[Mark]]:
     """
     with closing(_connect(file)) as connection:
         known = {uid for (uid,) in connection.execute("SELECT series_instance_uid FROM scans")}
-        return {uid: _marks(connection, file, uid) for uid in series_uids if uid in known}
+        marks: dict[str, list[Mark]] = {uid: [] for uid in series_uids if uid in known}
+        rows = connection.execute(_QUERY, (json.dumps(list(marks)),))
+        for (series_uid, annotation), group in groupby(rows, key=lambda row: row[:2]):
+            marks[series_uid].append(_mark(file, annotation, [row[2:] for row in group]))
+    return marks
 
 
 def _connect(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _marks(connection: sqlite3.Connection, file: Path, series_uid: str) -> list[Mark]:
-    contours: dict[int, list[Contour]] = defaultdict(list)
-    ratings: dict[int, tuple[int | None, int | None]] = {}
-    for key, malignancy, texture, z_mm, included, text in connection.execute(_QUERY, (series_uid,)):
-        ratings[key] = malignancy, texture
-        contours[key].append(Contour(float(z_mm), bool(included), _points(file, key, text)))
-    return [Mark(None, tuple(contours[key]), True, *ratings[key]) for key in contours]
+def _mark(file: Path, annotation: int, rows: Sequence[tuple[Any, ...]]) -> Mark:
+    contours = tuple(
+        Contour(float(z_mm), bool(included), _points(file, annotation, text)) for _, _, z_mm, included, text in rows
+    )
+    malignancy, texture = rows[0][:2]
+    return Mark(None, contours, True, malignancy, texture)
 
 
-def _points(file: Path, annotation: int, text: str) -> np.ndarray:
+def _points(file: Path, annotation: int, text: str) -> NDArray[np.int64]:
     try:
         points = np.array([[int(number) for number in line.split(",")] for line in text.splitlines()])
         columns, rows = points.T

@@ -1,0 +1,150 @@
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medpipe.core.errors import InputError
+from medpipe.ct.geometry import Geometry
+from medpipe.ct.ingest import SCAN_COLUMNS, ingest
+from medpipe.ct.params import GateParams, IngestCTParams, SplitParams
+from medpipe.ct.readers.base import NODULE_COLUMNS
+from medpipe.ct.volume import Volume
+from tests.ct.scans import write_dicom, write_mhd
+
+PARAMS = IngestCTParams(n_jobs=1, gate=GateParams(max_slice_spacing_mm=5))
+HEADER = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
+
+
+@pytest.fixture
+def raw(tmp_path: Path, chest: Volume) -> Path:
+    """Two MetaImages of one patient and a DICOM series, with findings."""
+    for uid in ("1.1", "1.2"):
+        write_mhd(tmp_path / "luna16" / "subset0" / f"{uid}.mhd", chest)
+    (tmp_path / "luna16" / "patients.csv").write_text("series_uid,patient_id\n1.1,Secret^Name\n1.2,Secret^Name\n")
+    (tmp_path / "luna16" / "annotations.csv").write_text(
+        HEADER + "1.1,0,0,0,9\n1.2,5,5,5,9\n1.2,999,5,5,9\n9.9,0,0,0,9\n"
+    )
+    (tmp_path / "luna16" / "annotations_excluded.csv").write_text(HEADER + "1.1,1,1,1,-1\n")
+    write_dicom(tmp_path / "dicom" / "p" / "s", chest, "1.3")
+    (tmp_path / "dicom" / "findings.csv").write_text("series_uid,x_mm,y_mm,z_mm,kind\n1.3,0,0,0,nodule\n")
+    return tmp_path
+
+
+def codes(raw: Path, params: IngestCTParams = PARAMS) -> dict[str, str | None]:
+    scans = ingest(raw, params).scans
+    return {
+        uid: None if accepted else code
+        for uid, accepted, code in scans[["series_uid", "accepted", "rejection_code"]].itertuples(index=False)
+    }
+
+
+def test_a_mixed_folder_gives_three_tables(raw: Path):
+    intake = ingest(raw, PARAMS)
+    assert {name: str(kind) for name, kind in intake.scans.dtypes.items()} == SCAN_COLUMNS
+    assert {name: str(kind) for name, kind in intake.nodules.dtypes.items()} == NODULE_COLUMNS
+    assert intake.scans[["series_uid", "source"]].to_numpy().tolist() == [
+        ["1.1", "luna16"],
+        ["1.2", "luna16"],
+        ["1.3", "dicom"],
+    ]
+    assert intake.scans["accepted"].all()
+    assert intake.nodules[["series_uid", "kind"]].to_numpy().tolist() == [
+        ["1.1", "nodule"],
+        ["1.1", "irrelevant"],
+        ["1.2", "nodule"],
+        ["1.3", "nodule"],
+    ]
+    assert intake.nodules["finding_id"].is_unique
+    assert sorted(intake.splits["patient_id"]) == ["Secret^Name", "patient"]
+
+
+def test_a_finding_outside_its_volume_is_told(raw: Path, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.WARNING):
+        intake = ingest(raw, PARAMS)
+    assert intake.outside[["series_uid", "x_mm"]].to_numpy().tolist() == [["1.2", 999.0]]
+    assert "series 1.2: 1 findings lie outside the volume: (999, 5, 5) mm" in caplog.text
+
+
+def test_patients_are_not_named_in_the_log(raw: Path, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.DEBUG):
+        ingest(raw, PARAMS)
+    assert caplog.text
+    assert "Secret" not in caplog.text
+
+
+def test_a_series_counts_once(raw: Path, chest: Volume):
+    write_dicom(raw / "lidc", chest, "1.1")
+    scans = ingest(raw, PARAMS).scans
+    rejected = scans[~scans["accepted"]]
+    assert rejected[["series_uid", "path", "rejection_code"]].to_numpy().tolist() == [
+        ["1.1", "lidc", "duplicate_series"]
+    ]
+
+
+def test_a_bad_scan_stops_no_other(raw: Path):
+    (raw / "luna16" / "subset0" / "1.1.raw").write_bytes(b"")
+    assert codes(raw) == {"1.1": "unreadable", "1.2": None, "1.3": None}
+
+
+def test_a_damaged_slice_is_found_at_intake(raw: Path):
+    for file in (raw / "dicom" / "p" / "s").iterdir():
+        file.write_bytes(file.read_bytes()[:-500])
+    assert codes(raw)["1.3"] == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("gate", "code"),
+    [
+        (GateParams(max_slice_spacing_mm=2), "thick_slices"),
+        (GateParams(max_slice_spacing_mm=5, min_extent_mm=200), "short_extent"),
+        (GateParams(max_slice_spacing_mm=5, min_slices=50), "too_few_slices"),
+    ],
+)
+def test_limits_have_their_code(raw: Path, gate: GateParams, code: str):
+    assert set(codes(raw, PARAMS.model_copy(update={"gate": gate})).values()) == {code}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda hu: hu + 1024, lambda hu: hu * 0, lambda hu: (hu > -500).astype(np.int16)],
+    ids=["shift", "zero", "mask"],
+)
+def test_values_that_are_no_hounsfield_units(tmp_path: Path, chest: Volume, change):
+    write_mhd(tmp_path / "1.mhd", Volume(change(chest.array).astype(np.int16), chest.geometry))
+    assert codes(tmp_path) == {"1": "absurd_hu"}
+
+
+def test_sizes_are_along_the_patients_axes(tmp_path: Path, chest: Volume):
+    sagittal = Geometry((80, 44, 64), (4.0, 3.0, 4.0), chest.geometry.origin_xyz_mm, ((0, 0, 1), (1, 0, 0), (0, 1, 0)))
+    write_mhd(tmp_path / "1.mhd", Volume(np.ascontiguousarray(chest.array.transpose(2, 0, 1)), sagittal))
+    (row,) = ingest(tmp_path, PARAMS).scans.to_dict("records")
+    assert [row[name] for name in ("n_slices", "n_rows", "n_columns", "spacing_z_mm")] == [44, 64, 80, 3.0]
+
+
+def test_a_name_that_cannot_be_stored_is_rejected(tmp_path: Path, chest: Volume):
+    write_mhd(tmp_path / "a scan.mhd", chest)
+    assert codes(tmp_path) == {"a scan": "bad_uid"}
+
+
+def test_a_folder_without_scans_is_named_with_what_was_looked_for(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("nothing")
+    with pytest.raises(InputError, match=r"no scan among 1 files; MetaImages \(\*\.mhd\)"):
+        ingest(tmp_path, PARAMS)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match="absent: the folder of raw scans does not exist"):
+        ingest(tmp_path / "absent", PARAMS)
+
+
+def test_real_scans_and_their_readers(shared_data: Path):
+    intake = ingest(shared_data / "lidc", IngestCTParams(n_jobs=1, split=SplitParams(train=0, val=0, test=1)))
+    accepted = intake.scans[intake.scans["accepted"]]
+    assert accepted["patient_id"].tolist() == ["LIDC-IDRI-0001", "LIDC-IDRI-0063"]
+    assert set(intake.scans["source"]) == {"lidc"}
+    assert set(intake.scans["rejection_code"].dropna()) == {"short_extent"}
+    nodules = intake.nodules[intake.nodules["kind"] == "nodule"]
+    assert nodules["diameter_mm"].round(1).tolist() == [23.1, 8.8, 7.0]
+    assert nodules["readers"].tolist() == [4, 3, 4]
+    assert set(intake.splits["split"]) == {"test"}
