@@ -100,19 +100,20 @@ def _nodule(canvas: Canvas, finding: Finding, centre: Points, rng: np.random.Gen
 
 
 def _spicules(canvas: Canvas, centre: Points, radius: float, rng: np.random.Generator) -> None:
-    n = int(rng.integers(14, 30))
+    """Strands that taper outwards from the surface."""
+    n = int(rng.integers(18, 34))
     way = rng.standard_normal((n, 3))
     way /= np.linalg.norm(way, axis=1, keepdims=True)
-    reach = radius * rng.uniform(1.35, 2.1, (n, 1))
+    reach = radius * rng.uniform(1.4, 2.2, (n, 1))
     bend = 0.15 * radius * rng.standard_normal((n, 3))
     middle = centre + way * (radius * 0.9 + reach) / 2 + bend
-    base = np.clip(radius * rng.uniform(0.14, 0.28, n), 0.6, 1.7)
+    base = np.clip(radius * rng.uniform(0.17, 0.3, n), 0.8, 2.0)
     start, end = centre + way * radius * 0.75, centre + way * reach + bend
     canvas.strands(
         Segments(
             np.vstack([start, middle]),
             np.vstack([middle, end]),
-            np.vstack([np.column_stack([base, 0.6 * base]), np.column_stack([0.6 * base, 0.15 * base])]),
+            np.vstack([np.column_stack([base, 0.7 * base]), np.column_stack([0.7 * base, 0.35 * base])]),
             np.ones(2 * n, dtype=np.int64),
         ),
         0.0,
