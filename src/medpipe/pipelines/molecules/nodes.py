@@ -50,7 +50,7 @@ def score_novelty(
     generated: pd.DataFrame, smiles: pd.DataFrame, raw: Path, params: ScoreParams, work: Path
 ) -> tuple[dict[str, float], pd.DataFrame, pd.DataFrame]:
     """The MOSES metrics of the sample against the test molecules, and the properties of both."""
-    from medpipe.molecules.metrics.against_test import score_against_test
+    from medpipe.molecules.metrics.score import score_against_test
 
     result, reference = score_against_test(generated["smiles"], smiles, raw, params, work)
     return result.metrics, result.profile, reference
