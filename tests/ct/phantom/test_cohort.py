@@ -129,6 +129,7 @@ def test_scan_without_its_record_is_made_again(small_params: PhantomParams, tmp_
 def test_other_parameters_replace_the_scans(cohort: Path, small_params: PhantomParams, tmp_path: Path) -> None:
     copy = tmp_path / "cohort"
     shutil.copytree(cohort, copy)
+    (copy / "luna16" / "subset0" / "2.25.1.mhd").touch()  # written by a run that was killed before its record
     write_cohort(copy, small_params.model_copy(update={"n_patients": 1}), n_jobs=1)
     left = {path.stem for path in (copy / "luna16" / "subset0").glob("*.mhd")}
     assert left == {plan.series_uid for plan in plan_cohort(small_params) if plan.patient == 0}

@@ -11,7 +11,7 @@ import pandas as pd
 from medpipe.core.atomic import atomic_path, remove_leftovers, write_json
 from medpipe.core.parallel import parallel
 from medpipe.ct.phantom.params import PhantomParams
-from medpipe.ct.phantom.plan import ScanPlan, plan_cohort
+from medpipe.ct.phantom.plan import UID_ROOT, ScanPlan, plan_cohort
 from medpipe.ct.phantom.scan import PhantomScan, make_scan
 from medpipe.ct.phantom.writers import write_dicom_series, write_metaimage
 
@@ -73,21 +73,18 @@ def _record(folder: Path, plan: ScanPlan) -> dict[str, Any] | None:
 
 def _remove_others(folder: Path, plans: list[ScanPlan]) -> None:
     """Removes scans that an earlier run with other parameters left, and half-written files of a killed one."""
-    current = {plan.series_uid: plan.digest for plan in plans}
     for path in (folder / RECORDS).glob("*.json"):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
+        if not any(plan.series_uid == path.stem and _record(folder, plan) for plan in plans):
             path.unlink()
-            continue
-        if current.get(path.stem) == record["digest"]:
-            continue
-        path.unlink()
-        for name in record["files"]:
-            (folder / name).unlink(missing_ok=True)
-        if record["form"] == "dicom":
-            shutil.rmtree(folder / "dicom" / record["patient_id"] / path.stem, ignore_errors=True)
-    for place in (folder / "luna16" / "subset0", folder / RECORDS, *(folder / "dicom").glob("*/")):
+    forms = {plan.series_uid: plan.form for plan in plans}
+    subset = folder / "luna16" / "subset0"
+    for path in subset.glob(f"{UID_ROOT}*"):
+        if forms.get(path.stem) != "luna16":
+            path.unlink()
+    for series in (folder / "dicom").glob(f"*/{UID_ROOT}*"):
+        if forms.get(series.name) != "dicom":
+            shutil.rmtree(series)
+    for place in (subset, folder / RECORDS, *(folder / "dicom").glob("*/")):
         remove_leftovers(place)
 
 

@@ -16,6 +16,9 @@ GENERATOR_VERSION = 2
 _NOT_IN_IMAGES = {"n_patients"}
 """Parameters that decide which scans there are, not what they show."""
 
+UID_ROOT = "2.25."
+"""Root of UIDs made from a UUID (DICOM PS3.5 B.2)."""
+
 Direction = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
 LPS: Direction = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -63,7 +66,7 @@ class ScanPlan:
 def make_uid(*parts: object) -> str:
     """DICOM UID of the UUID form (PS3.5 B.2) that is a function of ``parts``."""
     raw = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()[:16]
-    return f"2.25.{uuid.UUID(bytes=raw, version=4).int}"
+    return f"{UID_ROOT}{uuid.UUID(bytes=raw, version=4).int}"
 
 
 def rng_for(params: PhantomParams, *key: int) -> np.random.Generator:
