@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from rdkit import Chem
+from rdkit import Chem, rdBase
 
 from medpipe.molecules.encode import encode
 from medpipe.molecules.params import EncodeParams
@@ -30,7 +30,8 @@ def _one_thread() -> Iterator[None]:
 def molecules() -> list[str]:
     """A few hundred distinct canonical molecules: a ring, a link, a tail."""
     raw = (f"{tail}{link}{ring}" for ring in RINGS for link in LINKS for tail in TAILS)
-    parsed = (Chem.MolFromSmiles(smiles) for smiles in raw)
+    with rdBase.BlockLogs():
+        parsed = [Chem.MolFromSmiles(smiles) for smiles in raw]
     return sorted({Chem.MolToSmiles(molecule) for molecule in parsed if molecule is not None})
 
 

@@ -46,6 +46,13 @@ def test_another_kind_of_checkpoint_is_refused() -> None:
 
 
 def test_a_verdict_depends_on_its_prefix_alone(store: TokenStore) -> None:
-    discriminator = Discriminator(DiscriminatorParams(embedding_size=8, hidden_size=8), len(store.vocabulary)).eval()
+    discriminator = Discriminator(DiscriminatorParams(hidden_size=8), SMALL, store.vocabulary).eval()
     tokens = torch.tensor([[START, *store.ids(0), END]])
     torch.testing.assert_close(discriminator(tokens)[:, :3], discriminator(tokens[:, :3]))
+
+
+def test_the_discriminator_reads_as_the_generator_does(generator: Generator, store: TokenStore) -> None:
+    discriminator = Discriminator(DiscriminatorParams(), SMALL, store.vocabulary)
+    discriminator.start_from(generator)
+    torch.testing.assert_close(discriminator.rnn.weight_hh_l0, generator.rnn.weight_hh_l0)
+    assert discriminator.rnn.weight_hh_l0 is not generator.rnn.weight_hh_l0

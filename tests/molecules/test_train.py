@@ -22,7 +22,7 @@ def _measure_little(monkeypatch: pytest.MonkeyPatch) -> None:
 def small(**changes: object) -> GanParams:
     values: dict = {
         "generator": GeneratorParams(noise_size=8, embedding_size=24, hidden_size=48),
-        "adversarial": AdversarialParams(share=0.5, head_start_steps=3),
+        "adversarial": AdversarialParams(share=0.5, head_start_steps=3, accuracy_low=0.0),
         "batch_size": 32,
         "learning_rate": 1e-2,
         "warm_up_steps": 5,

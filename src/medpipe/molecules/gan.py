@@ -49,6 +49,7 @@ class SequenceGan(pl.LightningModule):
 
     batches_seen: Tensor
     discriminator_steps: Tensor
+    discriminator_started: Tensor
     measured_at: Tensor
     accuracy: Tensor
 
@@ -59,11 +60,12 @@ class SequenceGan(pl.LightningModule):
         self.automatic_optimization = False
         self.hyper = params
         self.generator = Generator(params.generator, vocabulary)
-        self.discriminator = Discriminator(params.discriminator, len(vocabulary))
+        self.discriminator = Discriminator(params.discriminator, params.generator, vocabulary)
         self._max_tokens = 2 * longest + 1
         self._draw_real, self._measure = draw_real, measure
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.long))
         self.register_buffer("discriminator_steps", torch.zeros((), dtype=torch.long))
+        self.register_buffer("discriminator_started", torch.zeros((), dtype=torch.bool))
         self.register_buffer("measured_at", torch.zeros((), dtype=torch.long))
         self.register_buffer("accuracy", torch.tensor(0.5))
 
@@ -97,6 +99,9 @@ class SequenceGan(pl.LightningModule):
         values["train_nll"] = nll.detach()
         loss = nll
         if self.global_step >= self.warm_start_steps:
+            if not self.discriminator_started:
+                self.discriminator.start_from(self.generator)
+                self.discriminator_started.fill_(True)
             fake, noise = self._draw_fake(len(real), random)
             values |= self._train_discriminator(fake, discriminator_optimizer)
             adversarial, found = self._adversarial_loss(fake, noise)

@@ -94,24 +94,36 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """D(x): for each prefix of a sequence the logit that it comes from a real molecule.
 
-    The last one is the verdict on the whole. What one token adds to it is that token's share of the reward.
+    The last one is the verdict on the whole. What one token adds to it is that token's share of the reward. It reads
+    with a GRU of the generator's shape, so that it can start from what the generator has learnt of the language: from
+    nothing it takes hundreds of steps to see any difference between real and generated molecules.
 
     Args:
-        params: Its shape.
-        n_tokens: V, special tokens included.
+        params: Its own part.
+        generator: Shape of the generator.
+        vocabulary: Its tokens.
     """
 
-    def __init__(self, params: DiscriminatorParams, n_tokens: int) -> None:
+    def __init__(self, params: DiscriminatorParams, generator: GeneratorParams, vocabulary: Vocabulary) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(n_tokens, params.embedding_size, padding_idx=PAD)
+        self.syntax = Syntax(vocabulary)
+        self.embedding = nn.Embedding(len(vocabulary), generator.embedding_size, padding_idx=PAD)
+        self.from_open = nn.Linear(self.syntax.n_features, generator.embedding_size, bias=False)
+        self.rnn = nn.GRU(generator.embedding_size, generator.hidden_size, generator.n_layers, batch_first=True)
         self.dropout = nn.Dropout(params.dropout)
-        self.rnn = nn.GRU(params.embedding_size, params.hidden_size, batch_first=True)
+        self.judge = nn.Sequential(nn.Linear(generator.hidden_size, params.hidden_size), nn.SiLU())
         self.verdict = nn.Linear(params.hidden_size, 1)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (B, T) of the prefixes that end with each of ``tokens`` (B, T)."""
-        hidden, _ = self.rnn(self.dropout(self.embedding(tokens)))
-        return self.verdict(hidden).squeeze(-1)
+        left_open = self.syntax.features(self.syntax.follow(tokens))
+        hidden, _ = self.rnn(self.dropout(self.embedding(tokens) + self.from_open(left_open)))
+        return self.verdict(self.judge(hidden)).squeeze(-1)
+
+    def start_from(self, generator: Generator) -> None:
+        """Takes over how the generator reads."""
+        for name in ("embedding", "from_open", "rnn"):
+            getattr(self, name).load_state_dict(getattr(generator, name).state_dict())
 
 
 def generator_checkpoint(

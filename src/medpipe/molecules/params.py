@@ -98,21 +98,19 @@ class GeneratorParams(Params):
     """
 
     noise_size: PositiveInt = 32
-    embedding_size: PositiveInt = 256
-    hidden_size: PositiveInt = 384
+    embedding_size: PositiveInt = 192
+    hidden_size: PositiveInt = 256
     n_layers: PositiveInt = 1
 
 
 class DiscriminatorParams(Params):
-    """Recurrent discriminator, one verdict a prefix.
+    """Recurrent discriminator, one verdict a prefix; it reads with a GRU of the generator's shape.
 
     Attributes:
-        embedding_size: Length of a token's vector.
-        hidden_size: Units of the GRU.
-        dropout: Share of embedding values dropped in training.
+        hidden_size: Units between what it read and its verdict.
+        dropout: Share of its input values dropped in training.
     """
 
-    embedding_size: PositiveInt = 64
     hidden_size: PositiveInt = 128
     dropout: Fraction = 0.1
 
@@ -132,12 +130,12 @@ class AdversarialParams(Params):
         accuracy_high: Above it the discriminator waits, so that it never gets so strong that it ruins the generator.
     """
 
-    share: Fraction = 0.2
+    share: Fraction = 0.12
     loss: Literal["non_saturating"] = "non_saturating"
     weight: float = Field(0.2, ge=0)
     likelihood_weight: float = Field(1.0, ge=0)
-    learning_rate: PositiveFloat = 1e-3
-    head_start_steps: NonNegativeInt = 50
+    learning_rate: PositiveFloat = 5e-4
+    head_start_steps: NonNegativeInt = 30
     trace_decay: float = Field(0.9, ge=0, le=1)
     accuracy_low: float = Field(0.52, ge=0, le=1)
     accuracy_high: float = Field(0.75, ge=0, le=1)
@@ -170,12 +168,12 @@ class GanParams(Params):
     generator: GeneratorParams = GeneratorParams()
     discriminator: DiscriminatorParams = DiscriminatorParams()
     adversarial: AdversarialParams = AdversarialParams()
-    batch_size: PositiveInt = 128
-    learning_rate: PositiveFloat = 3e-3
+    batch_size: PositiveInt = 64
+    learning_rate: PositiveFloat = 4e-3
     warm_up_steps: NonNegativeInt = 50
     weight_decay: float = Field(0.01, ge=0)
-    validate_every_n_steps: NonNegativeInt = 500
-    trainer: TrainerParams = TrainerParams(max_steps=2600)
+    validate_every_n_steps: NonNegativeInt = 1000
+    trainer: TrainerParams = TrainerParams(max_steps=5000)
 
 
 class SampleParams(Params):
