@@ -25,7 +25,7 @@ def unrelated(value):
 '''
 
 
-@pytest.fixture()
+@pytest.fixture
 def digest(tmp_path, monkeypatch):
     """Writes a package, edited as told, and gives the digest of its node."""
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -68,7 +68,7 @@ class Recorder(_NullPluginManager):
             self.ran.append(arguments["node"].name)
 
 
-@pytest.fixture()
+@pytest.fixture
 def project(tmp_path):
     return Project(tmp_path)
 

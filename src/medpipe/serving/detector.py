@@ -75,8 +75,8 @@ class DetectorModel:
             params: Not used.
 
         Returns:
-            One row a candidate: path, series_uid, centre in world LPS mm, diameter_mm, probability, and alarm: whether it
-            reaches the operating threshold that was set on validation scans.
+            One row a candidate: path, series_uid, centre in world LPS mm, diameter_mm, probability, and alarm: whether
+            it reaches the operating threshold that was set on validation scans.
 
         Raises:
             InputError: If there is nothing at a path, or a scan there is rejected; it names the reason.

@@ -52,7 +52,7 @@ def score_novelty(
     """The MOSES metrics of the sample against the test molecules, and the properties of both."""
     from medpipe.molecules.metrics.score import score_against_test
 
-    result, reference = score_against_test(generated["smiles"], smiles, raw, params, work)
+    result, reference = score_against_test(generated["smiles"].tolist(), smiles, raw, params, work)
     return result.metrics, result.profile, reference
 
 
