@@ -20,9 +20,6 @@ Irrelevant = Literal["micronodule", "plaque", "scar"]
 SPICULATED_FROM_MM = 7.0
 """Smaller nodules show no spicules at the resolution of a CT."""
 
-_SMALLNESS = 1.45
-"""Exponent that bends the log-uniform law of diameters to the small ones (LUNA16: median 6.4 mm)."""
-
 _KEEP_APART_MM = 14.0
 
 
@@ -146,7 +143,7 @@ class _Placer:
 
 def _draw_nodule(params: PhantomParams, place: _Placer, rng: np.random.Generator) -> Finding:
     low, high = params.nodule_diameter_mm
-    diameter = float(low * (high / low) ** (rng.random() ** _SMALLNESS))
+    diameter = float(low * (high / low) ** rng.random())  # log-uniform
     chance = rng.random()
     texture: Texture = "solid"
     if chance < params.ground_glass_fraction:
