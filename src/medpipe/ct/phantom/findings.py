@@ -143,7 +143,7 @@ class _Placer:
 
 def _draw_nodule(params: PhantomParams, place: _Placer, rng: np.random.Generator) -> Finding:
     low, high = params.nodule_diameter_mm
-    diameter = float(low * (high / low) ** rng.random())  # log-uniform
+    diameter = float(low * (high / low) ** (rng.random() ** params.size_exponent))
     chance = rng.random()
     texture: Texture = "solid"
     if chance < params.ground_glass_fraction:

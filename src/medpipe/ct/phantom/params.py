@@ -37,7 +37,10 @@ class PhantomParams(Params):
     slice_spacing_mm: tuple[float, float] = Field((1.25, 2.5), description="Range of slice distances (0.5 to 6).")
 
     mean_nodules: float = Field(3.5, ge=1.0, le=20.0, description="Mean number of nodules of a patient with any.")
-    nodule_diameter_mm: tuple[float, float] = Field((4.0, 25.0), description="Range of nodule diameters, log-uniform (3 to 40).")
+    nodule_diameter_mm: tuple[float, float] = Field((4.0, 25.0), description="Range of nodule diameters (3 to 40).")
+    size_exponent: float = Field(
+        1.0, gt=0.0, le=4.0, description="Diameters are log-uniform at 1; below it larger, above it smaller ones prevail."
+    )
     ground_glass_fraction: Fraction = Field(0.12, description="Share of nodules of pure ground glass.")
     part_solid_fraction: Fraction = Field(0.12, description="Share of part-solid nodules.")
     spiculated_fraction: Fraction = Field(0.25, description="Share of spiculated nodules among those above 7 mm.")
