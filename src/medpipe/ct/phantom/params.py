@@ -39,7 +39,7 @@ class PhantomParams(Params):
     mean_nodules: float = Field(3.5, ge=1.0, le=20.0, description="Mean number of nodules of a patient with any.")
     nodule_diameter_mm: tuple[float, float] = Field((4.0, 25.0), description="Range of nodule diameters (3 to 40).")
     size_exponent: float = Field(
-        1.0, gt=0.0, le=4.0, description="Diameters are log-uniform at 1; below it larger, above it smaller ones prevail."
+        1.0, gt=0.0, le=4.0, description="1 draws diameters log-uniform, less than 1 larger ones, more than 1 smaller."
     )
     ground_glass_fraction: Fraction = Field(0.12, description="Share of nodules of pure ground glass.")
     part_solid_fraction: Fraction = Field(0.12, description="Share of part-solid nodules.")
