@@ -18,7 +18,7 @@ _CELL_PIXELS = (300, 230)
 _LEGEND_PIXELS = 30
 _DPI = 100
 _N_BINS = 40
-_SHOWN_QUANTILES = (0.002, 0.998)  # of the reference; the tails beyond only flatten the picture
+_SHOWN_QUANTILES = (0.002, 0.998)  # of either set; the tails beyond only flatten the picture
 # Okabe and Ito's colours, told apart with any kind of colour vision and in grey print.
 _GENERATED_COLOUR, _REFERENCE_COLOUR = "#D55E00", "#0072B2"
 _LABELS = {
@@ -148,8 +148,9 @@ def _histogram(
     reference: npt.NDArray[np.float64],
     reference_name: str,
 ) -> None:
-    """Two distributions over the same bins; what lies beyond the shown range is in the outermost bins."""
-    low, high = np.quantile(reference, _SHOWN_QUANTILES)
+    """Two distributions over the same bins; the few values beyond the shown range are in the outermost bins."""
+    ranges = [np.quantile(values, _SHOWN_QUANTILES) for values in (reference, generated) if len(values)]
+    low, high = min(shown[0] for shown in ranges), max(shown[1] for shown in ranges)
     if low == high:
         low, high = low - 0.5, high + 0.5
     bins = np.linspace(low, high, _N_BINS + 1)
