@@ -88,6 +88,7 @@ def test_one_parameter_redoes_only_what_depends_on_it(project, imaging):
 def test_from_nodes_starts_there(project, molecules):
     done = kedro(project, "run", "--pipeline=molecules", "--env=test", "--from-nodes=score_novelty")
     assert done.returncode == 0, done.stdout
+    assert "score_novelty (1 of " in done.stdout
     assert "provide_smiles" not in done.stdout
 
 
