@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
+ORTHOGONAL_TOLERANCE = 1e-3
+"""Largest cosine between two axes that count as orthogonal; written direction cosines have few digits."""
+
 IDENTITY_DIRECTION = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
@@ -25,7 +28,8 @@ class Geometry:
         spacing_zyx_mm: Distance of neighbouring voxel centres along (z, y, x).
         origin_xyz_mm: World LPS coordinates of the centre of voxel (0, 0, 0).
         direction: 3 x 3, rows are world (x, y, z), columns the unit vectors of the index axes (x, y, z), as
-            ``numpy.reshape(SimpleITK.Image.GetDirection(), (3, 3))``.
+            ``numpy.reshape(SimpleITK.Image.GetDirection(), (3, 3))``. Under gantry tilt the third column is not at
+            right angles to the others (see `is_orthogonal`).
     """
 
     shape_zyx: tuple[int, int, int]
@@ -51,6 +55,17 @@ class Geometry:
         """World millimetres, n x 3 (x, y, z), to continuous voxel indices, n x 3 (z, y, x)."""
         points = np.asarray(points_xyz, dtype=np.float64).reshape(-1, 3)
         return ((points - np.asarray(self.origin_xyz_mm)) @ self._inverse.T)[:, ::-1]
+
+    @property
+    def is_orthogonal(self) -> bool:
+        """Whether the axes are at right angles; they are not in a stack of slices taken under gantry tilt."""
+        columns = np.asarray(self.direction)
+        return bool(np.allclose(columns.T @ columns, np.eye(3), atol=ORTHOGONAL_TOLERANCE))
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel, of a sheared grid as well."""
+        return float(abs(np.linalg.det(self._matrix)))
 
     def contains(self, points_xyz: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Whether each world point lies inside the volume (within half a voxel of its outermost centres)."""

@@ -1,4 +1,4 @@
-"""Intake: a raw folder becomes three tables. Every scan ends accepted, or rejected with a code and a sentence."""
+"""Intake: a raw folder becomes tables and masks. Every scan ends accepted, or rejected with a code and a sentence."""
 
 import logging
 import os
@@ -11,11 +11,14 @@ import pandas as pd
 
 from medpipe.core.errors import InputError
 from medpipe.core.parallel import parallel
+from medpipe.ct.findings import LabelledScan, findings_table, label_scan
 from medpipe.ct.gate import check_geometry, check_hounsfield
-from medpipe.ct.geometry import Geometry
+from medpipe.ct.identity import locate
+from medpipe.ct.labels import find_label_source
+from medpipe.ct.labels.base import LabelJob
+from medpipe.ct.masks import MaskStore
 from medpipe.ct.params import GateParams, IngestCTParams
-from medpipe.ct.readers import Rejection, ScanReadError, ScanRef, dicom, lidc, luna16, read_samples
-from medpipe.ct.readers.base import findings_table
+from medpipe.ct.readers import Rejection, ScanReadError, ScanRef, find_reader, luna16
 from medpipe.ct.resample import canonical_axes
 from medpipe.ct.splits import split_patients
 from medpipe.ct.store import is_storable_uid
@@ -24,7 +27,6 @@ SCAN_COLUMNS = {
     "series_uid": "str",
     "patient_id": "str",
     "source": "str",
-    "path": "str",
     "n_slices": "Int64",
     "n_rows": "Int64",
     "n_columns": "Int64",
@@ -32,6 +34,8 @@ SCAN_COLUMNS = {
     "spacing_y_mm": "float64",
     "spacing_x_mm": "float64",
     "kernel": "str",
+    "manufacturer": "str",
+    "model": "str",
     "accepted": "bool",
     "rejection_code": "str",
     "rejection_reason": "str",
@@ -50,25 +54,33 @@ class Intake:
 
     Attributes:
         scans: One row a series, accepted or not (``SCAN_COLUMNS``).
-        nodules: Findings of the accepted scans (``medpipe.ct.readers.base.NODULE_COLUMNS``).
+        nodules: Findings of the accepted scans (``medpipe.ct.findings.FINDING_COLUMNS``).
         splits: ``patient_id`` and ``split`` of every patient with an accepted scan.
-        outside: Findings of accepted scans that lie outside their volume, and are not in ``nodules``.
+        locations: Where each series lies and who it is of (``medpipe.ct.identity.LOCATION_COLUMNS``).
+        masks: Masks of the findings.
+        outside: How many findings of each accepted scan lie outside its volume, and are not in ``nodules``.
     """
 
     scans: pd.DataFrame
     nodules: pd.DataFrame
     splits: pd.DataFrame
-    outside: pd.DataFrame
+    locations: pd.DataFrame
+    masks: MaskStore
+    outside: dict[str, int]
 
 
-def ingest(raw: Path | str, params: IngestCTParams) -> Intake:
+def ingest(
+    raw: Path | str, params: IngestCTParams, masks_folder: Path | str, identity_folder: Path | str | None = None
+) -> Intake:
     """Finds the scans below a folder, checks them, reads their findings and splits the patients.
 
-    LUNA16's MetaImages, DICOM series and LIDC's marks may lie side by side; each is told by its files.
+    All kinds of data may lie side by side; each is told by its files.
 
     Args:
         raw: Folder of raw data.
-        params: Gate, consensus of readers, split.
+        params: Readers, gate, labels, consensus of readers, pseudonyms, split.
+        masks_folder: Where masks of findings are written; those of an earlier intake are replaced.
+        identity_folder: Where the key of the pseudonyms is kept; None where none are needed.
 
     Raises:
         InputError: If the folder does not exist or holds no scan, or a table of findings is damaged.
@@ -77,27 +89,24 @@ def ingest(raw: Path | str, params: IngestCTParams) -> Intake:
     if not raw.is_dir():
         raise InputError(f"{raw}: the folder of raw scans does not exist; check `ct_source.folder`")
     files = list(_walk(raw))
-    scans = luna16.discover(raw, files) + dicom.discover(raw, files, params.gate, params.n_jobs)
+    scans = _discover(raw, files, params)
     if not scans:
         raise InputError(
-            f"{raw}: no scan among {len(files)} files; MetaImages (*.mhd) as in LUNA16, or DICOM series as in "
-            "LIDC-IDRI, in any subfolders, are looked for"
+            f"{raw}: no scan among {len(files)} files; looked for by ingest_ct.readers: {', '.join(params.readers)}"
         )
-    marks = lidc.read_marks(files, [scan.series_uid for scan in scans if scan.source == dicom.SOURCE])
-    scans = [replace(scan, source=lidc.SOURCE) if scan.series_uid in marks else scan for scan in scans]
     scans = _gate_all(raw, _without_repeats(scans), params)
-    geometries = {scan.series_uid: scan.geometry for scan in scans if scan.geometry and not scan.rejection}
-    used_marks = {uid: marks[uid] for uid in geometries if uid in marks}
-    found = [
-        luna16.findings(files).pipe(_of_sources, scans, {luna16.SOURCE, dicom.SOURCE}),
-        dicom.findings(files).pipe(_of_sources, scans, {dicom.SOURCE}),
-        lidc.findings(used_marks, geometries, params.consensus),
-    ]
-    nodules, outside = _within_volume(pd.concat(found, ignore_index=True), geometries)
-    table = scan_table(scans)
-    splits = split_patients(table.loc[table["accepted"], "patient_id"], params.split)
-    _report(table, nodules, outside, luna16.missing_series(files, set(table["series_uid"])))
-    return Intake(table, nodules, splits, outside)
+    scans, jobs = _find_labels(raw, files, scans, params)
+    locations = locate(scans, params.pseudonyms, identity_folder)
+    uids = locations["series_uid"].tolist()
+    labelled = _label_all(scans, uids, jobs, Path(masks_folder), params)
+    scans = [labelled[uid].scan if uid in labelled else scan for uid, scan in zip(uids, scans, strict=True)]
+    table = scan_table(scans).assign(series_uid=locations["series_uid"], patient_id=locations["patient_id"])
+    nodules = findings_table([labelled[uid] for uid in sorted(labelled)])
+    outside = {uid: found.n_outside for uid, found in labelled.items() if found.n_outside}
+    splits = _split(locations[table["accepted"]], params)
+    found_uids = {scan.series_uid for scan in scans}
+    _report(table, nodules, outside, luna16.missing_series(files, found_uids))
+    return Intake(table, nodules, splits, locations, MaskStore(masks_folder), outside)
 
 
 def _walk(raw: Path) -> Iterator[Path]:
@@ -107,17 +116,24 @@ def _walk(raw: Path) -> Iterator[Path]:
         yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
 
 
+def _discover(raw: Path, files: Sequence[Path], params: IngestCTParams) -> list[ScanRef]:
+    return [
+        replace(scan, reader=name) for name in params.readers for scan in find_reader(name).discover(raw, files, params)
+    ]
+
+
 def _without_repeats(scans: Sequence[ScanRef]) -> list[ScanRef]:
     """Rejects the second appearance of a series, so that one scan is never on two sides of a split.
 
     LUNA16 is a part of LIDC: a folder that holds both holds many scans twice.
     """
-    seen: dict[str, str] = {}
+    seen: dict[str, int] = {}
     result = []
     for scan in scans:
-        if (first := seen.setdefault(scan.series_uid, scan.path)) != scan.path:
-            reason = f"The series was already found at {first}."
-            scan = replace(scan, rejection=Rejection("duplicate_series", reason))
+        seen[scan.series_uid] = count = seen.get(scan.series_uid, 0) + 1
+        if count > 1:
+            rejection = Rejection("duplicate_series", "The series was already found elsewhere.", scan.path)
+            scan = replace(scan, series_uid=f"{scan.series_uid}#{count}", rejection=rejection)
         result.append(scan)
     return result
 
@@ -138,14 +154,53 @@ def gate(raw: Path, scan: ScanRef, params: GateParams) -> ScanRef:
     rejection = check_geometry(scan.geometry, params)
     if rejection is None:
         try:
-            rejection = check_hounsfield(read_samples(raw, scan))
+            rejection = check_hounsfield(find_reader(scan.reader).read_samples(raw, scan))
         except ScanReadError as error:
-            rejection = Rejection("unreadable", str(error))
+            rejection = Rejection(error.code, error.reason)
     return replace(scan, rejection=rejection)
 
 
+def _find_labels(
+    raw: Path, files: Sequence[Path], scans: Sequence[ScanRef], params: IngestCTParams
+) -> tuple[list[ScanRef], dict[str, list[LabelJob]]]:
+    """The scans, named after the source of their labels where that has a name, and the label jobs of each series."""
+    jobs: dict[str, list[LabelJob]] = {}
+    result = list(scans)
+    usable = [scan for scan in scans if scan.rejection is None]
+    for name in params.labels.sources:
+        source = find_label_source(name)
+        found = source.discover(raw, files, usable, params)
+        for series_uid, more in found.items():
+            jobs.setdefault(series_uid, []).extend(more)
+        if title := getattr(source, "SOURCE", None):
+            result = [replace(scan, source=title) if scan.series_uid in found else scan for scan in result]
+    return result, jobs
+
+
+def _label_all(
+    scans: Sequence[ScanRef],
+    uids: Sequence[str],
+    jobs: dict[str, list[LabelJob]],
+    masks_folder: Path,
+    params: IngestCTParams,
+) -> dict[str, LabelledScan]:
+    """The accepted scans with their findings; their masks go to disk scan by scan."""
+    masks_folder.mkdir(parents=True, exist_ok=True)
+    for stale in masks_folder.glob("*.npz"):
+        stale.unlink()
+    items = [
+        (scan, uid, jobs.get(scan.series_uid, []))
+        for scan, uid in zip(scans, uids, strict=True)
+        if scan.rejection is None
+    ]
+    n_jobs = params.n_jobs if len(items) >= SCANS_A_WORKER else 1
+    work = partial(label_scan, masks_folder=masks_folder)
+    labelled = parallel(work, items, n_jobs=n_jobs, description="reading findings")
+    return {found.series_uid: found for found in labelled}
+
+
 def scan_table(scans: Sequence[ScanRef]) -> pd.DataFrame:
-    """The manifest: one row a scan, columns and types of ``SCAN_COLUMNS``."""
+    """The manifest: one row a scan, columns and types of ``SCAN_COLUMNS``, with the uids of the source."""
     rows = [_scan_row(scan) for scan in scans]
     return pd.DataFrame(rows, columns=list(SCAN_COLUMNS)).astype(SCAN_COLUMNS)
 
@@ -155,8 +210,9 @@ def _scan_row(scan: ScanRef) -> dict[str, object]:
         "series_uid": scan.series_uid,
         "patient_id": scan.patient_id,
         "source": scan.source,
-        "path": scan.path,
         "kernel": scan.kernel,
+        "manufacturer": scan.manufacturer,
+        "model": scan.model,
         "accepted": scan.rejection is None,
     }
     if scan.geometry is not None:
@@ -168,35 +224,24 @@ def _scan_row(scan: ScanRef) -> dict[str, object]:
     return row
 
 
-def _of_sources(findings: pd.DataFrame, scans: Sequence[ScanRef], sources: set[str]) -> pd.DataFrame:
-    uids = {scan.series_uid for scan in scans if scan.source in sources and scan.rejection is None}
-    return findings[findings["series_uid"].isin(uids)]
+def _split(accepted: pd.DataFrame, params: IngestCTParams) -> pd.DataFrame:
+    """Splits by the source's patient ids, so that pseudonyms and their key move nobody; told by pseudonym."""
+    splits = split_patients(accepted["source_patient_id"], params.split)
+    names = accepted[["source_patient_id", "patient_id"]].drop_duplicates()
+    joined = names.merge(splits, left_on="source_patient_id", right_on="patient_id", suffixes=("", "_of_source"))
+    return joined[["patient_id", "split"]].sort_values("patient_id", ignore_index=True).astype("str")
 
 
-def _within_volume(findings: pd.DataFrame, geometries: dict[str, Geometry]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Findings inside their volumes, renumbered, and those outside."""
-    inside = pd.Series(False, index=findings.index)
-    for uid, part in findings.groupby("series_uid"):
-        inside[part.index] = geometries[str(uid)].contains(part[["x_mm", "y_mm", "z_mm"]].to_numpy())
-    kept = findings[inside].sort_values("series_uid", kind="stable", ignore_index=True)
-    return findings_table(kept.to_dict("records")), findings[~inside].reset_index(drop=True)
-
-
-def _report(scans: pd.DataFrame, nodules: pd.DataFrame, outside: pd.DataFrame, n_missing: int) -> None:
-    """Numbers for the log; patient ids stay out of it."""
+def _report(scans: pd.DataFrame, nodules: pd.DataFrame, outside: dict[str, int], n_missing: int) -> None:
+    """Numbers for the log; identities stay out of it."""
     count = int((nodules["kind"] == "nodule").sum())
     _logger.info(
-        "%d of %d scans accepted, %d nodules and %d irrelevant findings",
-        int(scans["accepted"].sum()), len(scans), count, len(nodules) - count,
+        "%d of %d scans accepted, %d nodules and %d irrelevant findings, %d of them outlined",
+        int(scans["accepted"].sum()), len(scans), count, len(nodules) - count, int(nodules["has_mask"].sum()),
     )  # fmt: skip
     for code, part in scans[~scans["accepted"]].groupby("rejection_code"):
         _logger.warning("%d scans rejected (%s), e.g. %s", len(part), code, part["rejection_reason"].iloc[0])
-    for uid, part in outside.groupby("series_uid"):
-        places = ", ".join(f"({x:.0f}, {y:.0f}, {z:.0f})" for x, y, z in _places(part))
-        _logger.warning("series %s: %d findings lie outside the volume: %s mm", uid, len(part), places)
+    for uid, number in outside.items():
+        _logger.warning("series %s: %d findings lie outside the volume and are left out", uid, number)
     if n_missing:
         _logger.info("%d series of seriesuids.csv are not in the folder", n_missing)
-
-
-def _places(findings: pd.DataFrame) -> list[tuple[float, float, float]]:
-    return list(findings[["x_mm", "y_mm", "z_mm"]].itertuples(index=False, name=None))

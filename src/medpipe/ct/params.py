@@ -1,6 +1,7 @@
 """Parameters of CT intake and preprocessing."""
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -67,14 +68,18 @@ class GateParams(Params):
         min_extent_mm: Shortest length from the first slice to the last; below it there is too little lung to judge.
         max_slice_spacing_mm: Widest distance of neighbouring slices; LUNA16 took scans up to 2.5 mm.
         spacing_tolerance: Largest departure of one slice distance from the median, as a fraction of it.
-        max_tilt_deg: Largest angle between the stack of slices and the slices' normal.
+        max_tilt_deg: Largest gantry tilt (angle between the stack of slices and the slices' normal) that is
+            corrected; 0 refuses every tilted stack.
+        phase: Which phase of a scan with several at each place (cardiac, respiratory, perfusion) is read, 0 the
+            first; null refuses such scans.
     """
 
     min_slices: Annotated[int, Field(ge=2)] = 8
     min_extent_mm: Annotated[float, Field(ge=0.0, le=1000.0)] = 100.0
     max_slice_spacing_mm: Annotated[float, Field(gt=0.0, le=20.0)] = 3.0
     spacing_tolerance: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.1
-    max_tilt_deg: Annotated[float, Field(ge=0.0, le=45.0)] = 1.0
+    max_tilt_deg: Annotated[float, Field(ge=0.0, le=45.0)] = 30.0
+    phase: Annotated[int, Field(ge=0)] | None = None
 
 
 class ConsensusParams(Params):
@@ -89,11 +94,54 @@ class ConsensusParams(Params):
     min_diameter_mm: Annotated[float, Field(ge=0.0, le=50.0)] = 3.0
 
 
-class IngestCTParams(Params):
-    """Intake: which scans are accepted, which findings are nodules, which patient goes where."""
+class LabelParams(Params):
+    """Where findings come from, beside the tables and marks that belong to a data set.
 
+    Attributes:
+        sources: Modules that read labels: names in ``medpipe.ct.labels``, or dotted paths of your own.
+        pattern: Regular expression, upper and lower case alike, that the name of a DICOM segment (SEG) or region of
+            interest (RTSTRUCT) must match in some part to be a finding; other structures (lung, heart, body) are
+            left out.
+        map_suffix: Ending of the name of a label map that belongs to the scan of the same name without it, as
+            ``case1_seg.nii.gz`` to ``case1.nii.gz``.
+        map_values: Values of a label map that are findings; null takes all but 0.
+        split_components: Whether parts of a mask that do not touch are findings of their own.
+    """
+
+    sources: tuple[str, ...] = ("tables", "lidc", "label_maps", "dicom_seg", "rtstruct")
+    pattern: str = "nodul|lesion|tumou?r|mass|gtv|metasta|cancer|carcinoma|neoplas"
+    map_suffix: Annotated[str, Field(min_length=1)] = "_seg"
+    map_values: tuple[int, ...] | None = None
+    split_components: bool = True
+
+    @model_validator(mode="after")
+    def _pattern_compiles(self) -> Self:
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from error
+        return self
+
+
+class IngestCTParams(Params):
+    """Intake: which scans are accepted, which findings are nodules, which patient goes where.
+
+    Attributes:
+        readers: Modules that read scans: names in ``medpipe.ct.readers``, or dotted paths of your own.
+        gate: What a scan must be to be accepted.
+        labels: Where findings come from.
+        consensus: When marks of LIDC's readers make a nodule.
+        pseudonyms: Whether uids of series and patients are replaced by keyed hashes: "auto" for DICOM that does not
+            say that the identity was removed (0012,0062), "always", or "never".
+        split: Fractions of patients.
+        n_jobs: Worker processes; -1 is one a core.
+    """
+
+    readers: tuple[str, ...] = ("luna16", "dicom", "images")
     gate: GateParams = GateParams()
+    labels: LabelParams = LabelParams()
     consensus: ConsensusParams = ConsensusParams()
+    pseudonyms: Literal["auto", "always", "never"] = "auto"
     split: SplitParams = SplitParams()
     n_jobs: Jobs = -1
 

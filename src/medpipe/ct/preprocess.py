@@ -15,8 +15,9 @@ from medpipe.core.fingerprint import digest, digest_path
 from medpipe.core.parallel import parallel
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.lungs import NoLungsError, find_lungs
+from medpipe.ct.masks import MaskStore
 from medpipe.ct.params import PreprocessParams
-from medpipe.ct.readers import ScanReadError, luna16, read_volume
+from medpipe.ct.readers import ScanReadError, find_reader
 from medpipe.ct.resample import canonical_axes, isotropic, resample, to_canonical
 from medpipe.ct.store import ScanStore, read_record, write_index, write_rejection, write_scan
 from medpipe.ct.volume import Volume
@@ -88,23 +89,33 @@ def _around(mask: Volume, grid: Geometry, margin_mm: float) -> Geometry:
 
 @dataclass(frozen=True)
 class _Item:
-    """What a worker needs of one row of the manifest; the shape is along the patient's axes (z, y, x)."""
+    """What a worker needs of a scan; the shape is along the patient's axes (z, y, x)."""
 
     series_uid: str
-    source: str
+    source_series_uid: str
+    reader: str
     path: str
     shape_zyx: tuple[int, int, int]
 
 
-def preprocess(raw: Path | str, scans: pd.DataFrame, params: PreprocessParams, folder: Path | str) -> ScanStore:
+def preprocess(
+    raw: Path | str,
+    scans: pd.DataFrame,
+    locations: pd.DataFrame,
+    masks: MaskStore | None,
+    params: PreprocessParams,
+    folder: Path | str,
+) -> ScanStore:
     """Prepares every accepted scan of the manifest that the store does not hold already.
 
-    A scan is prepared again when its files, the parameters or the code's version changed. One that fails is
+    A scan is prepared again when its files, its masks, the parameters or the code's version changed. One that fails is
     recorded in the store's ``rejections`` and stops nobody else.
 
     Args:
         raw: The raw folder.
         scans: The manifest (``medpipe.ct.ingest.SCAN_COLUMNS``).
+        locations: Where each series lies (``medpipe.ct.identity.LOCATION_COLUMNS``).
+        masks: The findings' masks; None where there are none.
         params: How to prepare.
         folder: The store's folder; made where it is missing.
 
@@ -114,8 +125,8 @@ def preprocess(raw: Path | str, scans: pd.DataFrame, params: PreprocessParams, f
     raw, folder = Path(raw), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    items = list(_items(scans))
-    work = partial(_prepare_item, raw=raw, params=params, folder=folder)
+    items = list(_items(scans, locations))
+    work = partial(_prepare_item, raw=raw, masks=masks, params=params, folder=folder)
     done = list(parallel(work, items, n_jobs=params.n_jobs, description="preparing scans"))
     write_index(folder, [item.series_uid for item in items])
     store = ScanStore(folder)
@@ -125,31 +136,33 @@ def preprocess(raw: Path | str, scans: pd.DataFrame, params: PreprocessParams, f
     return store
 
 
-def _items(scans: pd.DataFrame) -> Iterator[_Item]:
-    for row in scans[scans["accepted"]].to_dict("records"):
+def _items(scans: pd.DataFrame, locations: pd.DataFrame) -> Iterator[_Item]:
+    places = locations[["series_uid", "source_series_uid", "reader", "path"]]
+    joined = scans[scans["accepted"]].merge(places, on="series_uid", validate="one_to_one")
+    for row in joined.to_dict("records"):
         shape = (int(row["n_slices"]), int(row["n_rows"]), int(row["n_columns"]))
-        yield _Item(row["series_uid"], row["source"], row["path"], shape)
+        yield _Item(row["series_uid"], row["source_series_uid"], row["reader"], row["path"], shape)
 
 
 def _read(item: _Item, raw: Path) -> Volume:
     """The voxels of a scan that still is as it was at intake: a lost slice would stretch the others over its place."""
-    volume = read_volume(raw, item.path, item.series_uid, item.source)
+    volume = find_reader(item.reader).read_volume(raw, item.path, item.source_series_uid)
     found = canonical_axes(volume.geometry)[0].shape_zyx
     if found != item.shape_zyx:
         raise ScanReadError(f"The scan has {found} voxels (z, y, x), but had {item.shape_zyx} at intake.")
     return volume
 
 
-def _prepare_item(item: _Item, raw: Path, params: PreprocessParams, folder: Path) -> bool:
+def _prepare_item(item: _Item, raw: Path, masks: MaskStore | None, params: PreprocessParams, folder: Path) -> bool:
     """Prepares one scan unless it is there already; returns whether there was anything to do."""
-    key = _key(item, raw, params, folder)
+    key = _key(item, raw, masks, params, folder)
     record = read_record(folder, item.series_uid)
     if record is not None and record["key"] == key:
         return False
     try:
         scan = prepare(_read(item, raw), params)
     except ScanReadError as error:
-        write_rejection(folder, item.series_uid, "unreadable", str(error), key=key)
+        write_rejection(folder, item.series_uid, error.code, error.reason, key=key)
     except NoLungsError as error:
         write_rejection(folder, item.series_uid, "no_lungs", str(error), key=key)
     else:
@@ -157,11 +170,11 @@ def _prepare_item(item: _Item, raw: Path, params: PreprocessParams, folder: Path
     return True
 
 
-def _key(item: _Item, raw: Path, params: PreprocessParams, folder: Path) -> str:
-    """Digest of the scan's files, the parameters that matter to it and the code's version."""
-    files = [raw / item.path]
-    if item.source == luna16.SOURCE:
-        files.append(luna16.data_file(raw / item.path))
+def _key(item: _Item, raw: Path, masks: MaskStore | None, params: PreprocessParams, folder: Path) -> str:
+    """Digest of the scan's files and masks, the parameters that matter to it and the code's version."""
+    files = find_reader(item.reader).content(raw, item.path)
+    if masks is not None:
+        files = [*files, masks.path(item.series_uid)]
     content = [digest_path(file, folder / ".digests") for file in files if file.exists()]
     relevant = params.model_dump(mode="json", exclude={"n_jobs"})
-    return digest([CODE_VERSION, item.series_uid, item.source, content, relevant])
+    return digest([CODE_VERSION, item.source_series_uid, item.reader, content, relevant])

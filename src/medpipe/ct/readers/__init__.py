@@ -1,40 +1,20 @@
-"""Readers: each finds the scans of one kind of data set, reads their voxels and their findings."""
+"""Readers of scans: each is one module that finds the scans of one kind of data and reads their voxels."""
 
-from pathlib import Path
+from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
+from medpipe.core.plugins import find_module
+from medpipe.ct.readers.base import Reader, Rejection, ScanReadError, ScanRef
 
-from medpipe.ct.readers import dicom, luna16
-from medpipe.ct.readers.base import Rejection, ScanReadError, ScanRef
-from medpipe.ct.volume import Volume
-
-__all__ = ["Rejection", "ScanReadError", "ScanRef", "read_samples", "read_volume"]
+__all__ = ["Reader", "Rejection", "ScanReadError", "ScanRef", "find_reader"]
 
 
-def read_volume(raw: Path, path: str, series_uid: str, source: str) -> Volume:
-    """The voxels of a scan of the manifest, as they lie in the files.
+def find_reader(name: str) -> Reader:
+    """The reader of a name in ``ingest_ct.readers``.
 
     Args:
-        raw: The raw folder.
-        path: ``path`` of the scan in ``ct_scans``.
-        series_uid: ``series_uid`` of the scan.
-        source: ``source`` of the scan.
+        name: Module in ``medpipe.ct.readers``, or the dotted path of a module elsewhere.
 
     Raises:
-        ScanReadError: If the scan cannot be read.
+        InputError: If there is no such module, or it is no reader.
     """
-    if source == luna16.SOURCE:
-        return luna16.read_volume(raw / path)
-    return dicom.read_volume(raw / path, series_uid)
-
-
-def read_samples(raw: Path, scan: ScanRef) -> NDArray[np.int16]:
-    """A few slices of a scan in Hounsfield units, int16 (slices, rows, columns).
-
-    Raises:
-        ScanReadError: If one cannot be read.
-    """
-    if scan.source == luna16.SOURCE:
-        return luna16.read_samples(raw / scan.path)
-    return np.stack([dicom.read_slice(raw / sample) for sample in scan.samples])
+    return cast(Reader, find_module(name, __name__, Reader, "ingest_ct.readers"))

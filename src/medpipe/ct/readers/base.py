@@ -1,30 +1,29 @@
-"""What every reader hands to intake: scans with their place in the world or the reason why not, and findings."""
+"""What every reader of scans hands to intake: series with their place in the world, or the reason why not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Protocol
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
 from medpipe.ct.geometry import Geometry
-
-NODULE_COLUMNS = {
-    "finding_id": "str",
-    "series_uid": "str",
-    "x_mm": "float64",
-    "y_mm": "float64",
-    "z_mm": "float64",
-    "diameter_mm": "float64",
-    "kind": "str",
-    "readers": "Int64",
-    "malignancy": "float64",
-    "texture": "str",
-}
-"""Columns of the findings table and their types; world coordinates are LPS millimetres."""
+from medpipe.ct.params import IngestCTParams
+from medpipe.ct.volume import Volume
 
 
 class ScanReadError(ValueError):
-    """A scan's voxels cannot be read; the message is a sentence for the manifest."""
+    """A scan's voxels cannot be read.
+
+    Attributes:
+        code: As in `Rejection`.
+        reason: As in `Rejection`: a sentence without names of files, which may be names of patients.
+    """
+
+    def __init__(self, reason: str, code: str = "unreadable") -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,14 @@ class Rejection:
 
     Attributes:
         code: Short code for grouping, such as ``missing_slices``.
-        reason: One sentence for a person, with the value found and the one expected.
+        reason: One sentence for a person, with the value found and the one expected. It leaves the raw layer, so it
+            holds no file name and no text from a header that could name a patient.
+        file: The file at fault, relative to the raw folder; stays in the raw layer.
     """
 
     code: str
     reason: str
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,17 @@ class ScanRef:
     Attributes:
         series_uid: The series.
         patient_id: The patient; the series itself where no patient is known.
-        source: Kind of the data set: "luna16", "lidc" or "dicom".
-        path: Relative to the raw folder, with forward slashes: the ``.mhd`` file or the folder of the slices.
+        source: Name of the kind of data: the reader's ``SOURCE``, or that of the labels, as "lidc".
+        path: Relative to the raw folder, with forward slashes; with the series uid, all the reader needs to find the
+            voxels again. A member of an archive is named as if the archive were a folder.
         geometry: The grid as it lies in the files; None where it could not be worked out.
-        kernel: Reconstruction kernel, where it is known.
         rejection: None while nothing speaks against the scan.
+        kernel: Reconstruction kernel, where it is known.
+        manufacturer: Of the scanner, where it is known.
+        model: Of the scanner, where it is known.
+        deidentified: Whether the files themselves say that the patient's identity was removed.
         samples: A few files of the series, relative like ``path``, to look into before it is accepted.
+        reader: Name of the reader in ``ingest_ct.readers``; intake fills it in.
     """
 
     series_uid: str
@@ -60,23 +67,35 @@ class ScanRef:
     source: str
     path: str
     geometry: Geometry | None = None
-    kernel: str | None = None
     rejection: Rejection | None = None
+    kernel: str | None = None
+    manufacturer: str | None = None
+    model: str | None = None
+    deidentified: bool = False
     samples: tuple[str, ...] = ()
+    reader: str = ""
 
 
-def findings_table(rows: Sequence[Mapping[Any, object]]) -> pd.DataFrame:
-    """Findings with the columns and types of ``NODULE_COLUMNS``; ids number each series' findings in their order.
+class Reader(Protocol):
+    """What a module must offer to be named in ``ingest_ct.readers``.
 
-    Args:
-        rows: One mapping a finding; missing columns are null, ``finding_id`` is made here.
+    Functions raise `ScanReadError` for scans that cannot be read, and nothing else.
     """
-    table = pd.DataFrame(rows, columns=list(NODULE_COLUMNS))
-    number = table.groupby("series_uid").cumcount() + 1 if len(table) else pd.Series(dtype="int64")
-    table["finding_id"] = table["series_uid"].astype("str") + "/" + number.astype("str").str.zfill(3)
-    return table.astype(NODULE_COLUMNS)
 
+    SOURCE: str
 
-def empty_findings() -> pd.DataFrame:
-    """A findings table without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in NODULE_COLUMNS.items()})
+    @staticmethod
+    def discover(raw: Path, files: Sequence[Path], params: IngestCTParams) -> list[ScanRef]:
+        """Every scan of this kind among the files, with its geometry or the reason why it has none."""
+
+    @staticmethod
+    def read_volume(raw: Path, path: str, series_uid: str) -> Volume:
+        """The voxels of a scan in Hounsfield units, as they lie in the files."""
+
+    @staticmethod
+    def read_samples(raw: Path, scan: ScanRef) -> NDArray[np.int16]:
+        """A few slices in Hounsfield units, int16 (slices, rows, columns), the middle one in the middle."""
+
+    @staticmethod
+    def content(raw: Path, path: str) -> list[Path]:
+        """The files or folders on disk that hold the scan; their digest tells whether it changed."""

@@ -7,7 +7,7 @@ from xml.parsers import expat
 import numpy as np
 
 from medpipe.core.errors import InputError
-from medpipe.ct.readers.lidc_marks import Contour, Mark
+from medpipe.ct.labels.lidc_marks import Contour, Mark
 
 MESSAGE = "LidcReadMessage"
 """Root of a CT read; ``IdriReadMessage`` is the read of the same patient's chest radiograph."""

@@ -12,7 +12,7 @@ from medpipe.core.errors import InputError
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.params import ConsensusParams, GateParams
 from medpipe.ct.readers import dicom, lidc, lidc_sqlite, lidc_xml
-from medpipe.ct.readers.lidc_marks import Contour, Mark, measure, pixels_inside
+from medpipe.ct.labels.lidc_marks import Contour, Mark, measure, pixels_inside
 
 GRID = Geometry((20, 100, 100), (2.0, 0.5, 0.5), (-10.0, -20.0, -100.0))
 

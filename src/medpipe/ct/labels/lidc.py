@@ -13,9 +13,9 @@ import pandas as pd
 
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.params import ConsensusParams
-from medpipe.ct.readers import lidc_sqlite, lidc_xml
+from medpipe.ct.labels import lidc_sqlite, lidc_xml
 from medpipe.ct.readers.base import findings_table
-from medpipe.ct.readers.lidc_marks import Mark, Measured, measure
+from medpipe.ct.labels.lidc_marks import Mark, Measured, measure
 
 SOURCE = "lidc"
 MAX_READERS = 4

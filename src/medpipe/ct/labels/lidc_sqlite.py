@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medpipe.core.errors import InputError
-from medpipe.ct.readers.lidc_marks import Contour, Mark
+from medpipe.ct.labels.lidc_marks import Contour, Mark
 
 SUFFIXES = frozenset({".sqlite", ".db", ".sqlite3"})
 
