@@ -6,14 +6,20 @@ import pytest
 
 from medpipe.core.errors import InputError
 from medpipe.ct.geometry import Geometry
-from medpipe.ct.ingest import SCAN_COLUMNS, ingest
+from medpipe.ct import ingest as intake_module
+from medpipe.ct.findings import FINDING_COLUMNS
+from medpipe.ct.ingest import SCAN_COLUMNS, Intake
 from medpipe.ct.params import GateParams, IngestCTParams, SplitParams
-from medpipe.ct.readers.base import NODULE_COLUMNS
 from medpipe.ct.volume import Volume
 from tests.ct.scans import write_dicom, write_mhd
 
-PARAMS = IngestCTParams(n_jobs=1, gate=GateParams(max_slice_spacing_mm=5))
+PARAMS = IngestCTParams(n_jobs=1, gate=GateParams(max_slice_spacing_mm=5), pseudonyms="never")
 HEADER = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
+
+
+def ingest(raw: Path, params: IngestCTParams) -> Intake:
+    """Intake of a folder, with its own work beside the raw files."""
+    return intake_module.ingest(raw, params, raw / ".masks", raw / ".identity")
 
 
 @pytest.fixture
@@ -42,7 +48,7 @@ def codes(raw: Path, params: IngestCTParams = PARAMS) -> dict[str, str | None]:
 def test_a_mixed_folder_gives_three_tables(raw: Path):
     intake = ingest(raw, PARAMS)
     assert {name: str(kind) for name, kind in intake.scans.dtypes.items()} == SCAN_COLUMNS
-    assert {name: str(kind) for name, kind in intake.nodules.dtypes.items()} == NODULE_COLUMNS
+    assert {name: str(kind) for name, kind in intake.nodules.dtypes.items()} == FINDING_COLUMNS
     assert intake.scans[["series_uid", "source"]].to_numpy().tolist() == [
         ["1.1", "luna16"],
         ["1.2", "luna16"],
@@ -62,8 +68,8 @@ def test_a_mixed_folder_gives_three_tables(raw: Path):
 def test_a_finding_outside_its_volume_is_told(raw: Path, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING):
         intake = ingest(raw, PARAMS)
-    assert intake.outside[["series_uid", "x_mm"]].to_numpy().tolist() == [["1.2", 999.0]]
-    assert "series 1.2: 1 findings lie outside the volume: (999, 5, 5) mm" in caplog.text
+    assert intake.outside == {"1.2": 1}
+    assert "series 1.2: 1 findings lie outside the volume" in caplog.text
 
 
 def test_patients_are_not_named_in_the_log(raw: Path, caplog: pytest.LogCaptureFixture):
@@ -75,11 +81,10 @@ def test_patients_are_not_named_in_the_log(raw: Path, caplog: pytest.LogCaptureF
 
 def test_a_series_counts_once(raw: Path, chest: Volume):
     write_dicom(raw / "lidc", chest, "1.1")
-    scans = ingest(raw, PARAMS).scans
-    rejected = scans[~scans["accepted"]]
-    assert rejected[["series_uid", "path", "rejection_code"]].to_numpy().tolist() == [
-        ["1.1", "lidc", "duplicate_series"]
-    ]
+    intake = ingest(raw, PARAMS)
+    rejected = intake.scans[~intake.scans["accepted"]]
+    assert rejected[["series_uid", "rejection_code"]].to_numpy().tolist() == [["1.1#2", "duplicate_series"]]
+    assert intake.locations.set_index("series_uid").loc["1.1#2", "file_at_fault"] == "lidc"
 
 
 def test_a_bad_scan_stops_no_other(raw: Path):
@@ -129,7 +134,7 @@ def test_a_name_that_cannot_be_stored_is_rejected(tmp_path: Path, chest: Volume)
 
 def test_a_folder_without_scans_is_named_with_what_was_looked_for(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(InputError, match=r"no scan among 1 files; MetaImages \(\*\.mhd\)"):
+    with pytest.raises(InputError, match="no scan among 1 files; looked for by ingest_ct.readers: luna16, dicom, images"):
         ingest(tmp_path, PARAMS)
 
 
@@ -138,8 +143,9 @@ def test_a_missing_folder_is_named(tmp_path: Path):
         ingest(tmp_path / "absent", PARAMS)
 
 
-def test_real_scans_and_their_readers(shared_data: Path):
-    intake = ingest(shared_data / "lidc", IngestCTParams(n_jobs=1, split=SplitParams(train=0, val=0, test=1)))
+def test_real_scans_and_their_readers(shared_data: Path, tmp_path: Path):
+    params = IngestCTParams(n_jobs=1, split=SplitParams(train=0, val=0, test=1))
+    intake = intake_module.ingest(shared_data / "lidc", params, tmp_path)
     accepted = intake.scans[intake.scans["accepted"]]
     assert accepted["patient_id"].tolist() == ["LIDC-IDRI-0001", "LIDC-IDRI-0063"]
     assert set(intake.scans["source"]) == {"lidc"}
@@ -147,4 +153,5 @@ def test_real_scans_and_their_readers(shared_data: Path):
     nodules = intake.nodules[intake.nodules["kind"] == "nodule"]
     assert nodules["diameter_mm"].round(1).tolist() == [23.1, 8.8, 7.0]
     assert nodules["readers"].tolist() == [4, 3, 4]
+    assert nodules["has_mask"].all()
     assert set(intake.splits["split"]) == {"test"}

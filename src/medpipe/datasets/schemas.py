@@ -2,6 +2,8 @@
 
 from pandera.pandas import Check, Column, DataFrameSchema
 
+from medpipe.ct.labels.base import RATINGS
+
 SPLITS = ["train", "val", "test"]
 _POSITIVE = Check.gt(0)
 
@@ -15,7 +17,6 @@ CT_SCANS = _table(
         "series_uid": Column("str", unique=True),
         "patient_id": Column("str"),
         "source": Column("str"),
-        "path": Column("str"),
         "n_slices": Column("Int64", _POSITIVE, nullable=True),
         "n_rows": Column("Int64", _POSITIVE, nullable=True),
         "n_columns": Column("Int64", _POSITIVE, nullable=True),
@@ -23,6 +24,8 @@ CT_SCANS = _table(
         "spacing_y_mm": Column("float64", _POSITIVE, nullable=True),
         "spacing_x_mm": Column("float64", _POSITIVE, nullable=True),
         "kernel": Column("str", nullable=True),
+        "manufacturer": Column("str", nullable=True),
+        "model": Column("str", nullable=True),
         "accepted": Column("bool"),
         "rejection_code": Column("str", nullable=True),
         "rejection_reason": Column("str", nullable=True),
@@ -39,8 +42,23 @@ CT_NODULES = _table(
         "diameter_mm": Column("float64", _POSITIVE, nullable=True),
         "kind": Column("str", Check.isin(["nodule", "irrelevant"])),
         "readers": Column("Int64", Check.in_range(0, 4), nullable=True),
-        "malignancy": Column("float64", Check.in_range(1, 5), nullable=True),
         "texture": Column("str", nullable=True),
+        "label": Column("str", nullable=True),
+        **{name: Column("float64", Check.in_range(1, 5), nullable=True) for name in RATINGS},
+        "has_mask": Column("bool"),
+    }
+)
+
+CT_LOCATIONS = _table(
+    {
+        "series_uid": Column("str", unique=True),
+        "source_series_uid": Column("str"),
+        "patient_id": Column("str"),
+        "source_patient_id": Column("str"),
+        "reader": Column("str"),
+        "path": Column("str"),
+        "sample": Column("str", nullable=True),
+        "file_at_fault": Column("str", nullable=True),
     }
 )
 

@@ -92,12 +92,15 @@ class DetectorModel:
 
         trained = self._checkpoint.params
         raw, wanted = self._locate(path)
-        scans = ingest(raw, IngestCTParams(n_jobs=1)).scans
-        scans = scans if wanted is None else scans[scans["path"] == wanted]
-        _refuse_rejected(path, scans, "rejection_reason", ~scans["accepted"])
-        params = PreprocessParams(spacing_mm=trained["spacing_mm"], hu_window=trained["hu_window"], n_jobs=1)
         with TemporaryDirectory() as folder:
-            store = preprocess(raw, scans, params, Path(folder))
+            intake = ingest(raw, IngestCTParams(n_jobs=1, pseudonyms="never"), Path(folder, "masks"))
+            scans = intake.scans
+            if wanted is not None:
+                here = intake.locations["path"] == wanted
+                scans = scans[scans["series_uid"].isin(intake.locations.loc[here, "series_uid"])]
+            _refuse_rejected(path, scans, "rejection_reason", ~scans["accepted"])
+            params = PreprocessParams(spacing_mm=trained["spacing_mm"], hu_window=trained["hu_window"], n_jobs=1)
+            store = preprocess(raw, scans, intake.locations, None, params, Path(folder, "store"))
             _refuse_rejected(path, store.rejections, "reason")
             found = detect(store, store.series_uids, self._checkpoint, DetectParams(**trained["detection"]))
         return found.assign(path=path, alarm=found["probability"] >= trained["operating_threshold"])

@@ -87,6 +87,8 @@ def _slice(scan: PhantomScan, index: int):  # type: ignore[no-untyped-def]
     data.PatientID = plan.patient_id
     data.PatientBirthDate = ""
     data.PatientSex = "O"
+    data.PatientIdentityRemoved = "YES"
+    data.DeidentificationMethod = "Nobody's scan: generated"
     data.BodyPartExamined = "CHEST"
     data.KVP = 120
     data.SliceThickness = f"{geometry.spacing_zyx_mm[0]:.6g}"

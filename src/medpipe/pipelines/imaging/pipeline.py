@@ -12,15 +12,27 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(nodes.provide_ct, ["params:ct_source", "ct_source_work"], "ct_raw", name="provide_ct"),
             Node(
                 nodes.ingest_ct,
-                ["ct_raw", "params:ingest_ct"],
-                ["ct_scans", "ct_nodules", "ct_splits"],
+                ["ct_raw", "params:ingest_ct", "ct_masks_work", "ct_identity_work"],
+                ["ct_scans", "ct_nodules", "ct_splits", "ct_locations", "ct_masks"],
                 name="ingest_ct",
             ),
             Node(
                 nodes.preprocess,
-                ["ct_raw", "ct_scans", "params:preprocess", "scan_store_work"],
+                ["ct_raw", "ct_scans", "ct_locations", "ct_masks", "params:preprocess", "scan_store_work"],
                 "scan_store",
                 name="preprocess",
+            ),
+            Node(
+                nodes.draw_rejects,
+                ["ct_raw", "ct_scans", "ct_locations", "scan_store"],
+                "ct_rejects_figure",
+                name="draw_rejects",
+            ),
+            Node(
+                nodes.report_cohort,
+                ["ct_scans", "ct_nodules", "ct_splits", "scan_store"],
+                ["ct_cohort_statistics", "ct_cohort_drift", "ct_cohort_figure"],
+                name="report_cohort",
             ),
             Node(
                 nodes.draw_scans,
