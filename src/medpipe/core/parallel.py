@@ -1,12 +1,33 @@
-"""Fan-out of one function over many items: joblib, loky on one machine, another backend by configuration."""
+"""Fan-out of one function over many items: joblib, with loky on one machine or a Ray cluster."""
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Generic, Literal, TypeVar
 
+from medpipe.core.errors import InputError
 from medpipe.core.progress import track
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+Backend = Literal["loky", "ray"]
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+"""Read by libraries when they are loaded."""
+
+RAY_ITEMS = 1024
+"""Items handed to Ray at a time: its joblib backend returns lists, not one result after the other."""
 
 
 def parallel(
@@ -16,27 +37,102 @@ def parallel(
     description: str,
     n_jobs: int = -1,
     total: int | None = None,
+    backend: Backend = "loky",
 ) -> Iterator[R]:
     """Yields ``func(item)`` for every item, in the order of the items, with progress.
 
-    Results are passed on as they come, so memory does not grow with the number of items.
+    Results are passed on as they come, so memory does not grow with the number of items. Libraries in the workers
+    (BLAS, numba, torch) use one thread each: the workers together fill the cores.
 
     Args:
         func: Picklable function of one item.
         items: The items; consumed lazily.
         description: What the user reads beside the progress bar.
-        n_jobs: Worker processes; -1 is one a core, 1 runs in this process. A backend chosen by
-            ``joblib.parallel_config`` (a Ray cluster, for instance) is respected.
+        n_jobs: Worker processes; -1 is one a core (with "ray", of the cluster), 1 runs in this process.
         total: Number of items, where ``items`` has no length.
-    """
-    from joblib import Parallel, delayed
+        backend: "loky" starts processes on this machine; "ray" uses the cluster that is connected, that of
+            ``RAY_ADDRESS``, or a new one on this machine. Workers there read the same paths, so the data must lie
+            on a file system that all of them share.
 
+    Raises:
+        InputError: If Ray is chosen and not installed.
+    """
     items = items if total is not None else list(items)
     count = total if total is not None else len(items)  # type: ignore[arg-type]
+    if backend == "ray":
+        _start_ray()
     if n_jobs == 1 or count <= 1:
         yield from track(map(func, items), description, total=count)
         return
-    results: Any = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")(
-        delayed(func)(item) for item in items
-    )
+    call = _SingleThreaded(func, os.getpid())
+    results = _with_ray(call, items, n_jobs) if backend == "ray" else _with_joblib(call, items, n_jobs)
     yield from track(results, description, total=count)
+
+
+def _with_joblib(call: Callable[[T], R], items: Iterable[T], n_jobs: int) -> Iterator[R]:
+    from joblib import Parallel, delayed
+
+    tasks = (delayed(call)(item) for item in items)
+    yield from Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")(tasks)
+
+
+def _with_ray(call: Callable[[T], R], items: Iterable[T], n_jobs: int) -> Iterator[R]:
+    from joblib import Parallel, delayed, parallel_config
+
+    remaining = iter(items)
+    while batch := list(islice(remaining, RAY_ITEMS)):
+        with parallel_config(backend="ray", n_jobs=n_jobs):
+            yield from Parallel()(delayed(call)(item) for item in batch)
+
+
+def _start_ray() -> None:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError as error:
+        raise InputError("backend: 'ray' is not installed; pip install 'medpipe[ray]', or choose 'loky'") from error
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, configure_logging=False)
+    register_ray()
+
+
+@dataclass(frozen=True)
+class _SingleThreaded(Generic[T, R]):
+    """A function that keeps libraries to one thread where it runs in a worker process.
+
+    Attributes:
+        func: The function.
+        parent: Process that must stay as it is.
+    """
+
+    func: Callable[[T], R]
+    parent: int
+
+    def __call__(self, item: T) -> R:
+        if os.getpid() != self.parent:
+            use_one_thread()
+        return self.func(item)
+
+
+def use_one_thread() -> None:
+    """Keeps the numerical libraries of this process to one thread, those loaded and those to come."""
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    modules: dict[str, Any] = dict(sys.modules)
+    if "torch" in modules and modules["torch"].get_num_threads() != 1:
+        modules["torch"].set_num_threads(1)
+    if "numba" in modules and modules["numba"].get_num_threads() != 1:
+        modules["numba"].set_num_threads(1)
+    if "numpy" in modules and _LIMITED != os.getpid():
+        _limit_loaded()
+
+
+_LIMITED = 0
+
+
+def _limit_loaded() -> None:
+    """Thread pools that were loaded before the variables were set; once a process, it takes milliseconds."""
+    global _LIMITED
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1)
+    _LIMITED = os.getpid()
