@@ -1,32 +1,32 @@
-"""CT series in DICOM files, in any tree and under any names: found by their series uid.
+"""CT series in DICOM files, in any tree and under any names, zipped or not: found by their series uid.
 
 The order of the slices and their distance come from the positions along the slices' normal (DICOM PS3.3 C.7.6.2.1.1).
 ``SliceThickness``, ``InstanceNumber`` and file names are not consulted: none of them has to tell where a slice lies.
+
+``ScanRef.path`` is the folder that holds all slices. One phase of a scan with several is named by a suffix to it,
+``folder#phase=2``; a sample that is a frame of a multi-frame file is named ``file#frame=12``.
 """
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from medpipe.core.fingerprint import digest
 from medpipe.core.parallel import parallel
-from medpipe.ct.params import GateParams
-from medpipe.ct.readers.base import NODULE_COLUMNS, Rejection, ScanReadError, ScanRef, findings_table
-from medpipe.ct.readers.dicom_headers import (
-    HEADER_TAGS,
-    SliceHeader,
-    dicom_candidates,
-    lenient_reading,
-    read_headers,
-    slice_header,
-)
-from medpipe.ct.readers.dicom_stack import check_stack, sorted_stack, stack_geometry
-from medpipe.ct.readers.tables import read_csv
+from medpipe.ct.params import GateParams, IngestCTParams
+from medpipe.ct.readers.archive import BrokenArchive, archive_of, expand, files_below, stamp
+from medpipe.ct.readers.base import Rejection, ScanReadError, ScanRef
+from medpipe.ct.readers.dicom_headers import dicom_candidates, read_headers
+from medpipe.ct.readers.dicom_pixels import read_hounsfield
+from medpipe.ct.readers.dicom_records import BadFile, SliceHeader
+from medpipe.ct.readers.dicom_series import imaging_slices, sorted_stack
+from medpipe.ct.readers.dicom_stack import check_stack, stack_geometry, usable_stack
 from medpipe.ct.volume import Volume
 
 SOURCE = "dicom"
@@ -36,180 +36,173 @@ FILES_A_JOB = 1024
 SAMPLED_AT = (0.3, 0.5, 0.7)
 """Where a series is looked into at intake, as fractions of its length."""
 
-PIXEL_TAGS = [
-    *HEADER_TAGS,
-    "PhotometricInterpretation",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "PixelData",
-]
+LABEL_CLASSES = frozenset({f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("66.4", "66.7", "481.3")})
+"""SOP classes of segmentation, label map segmentation and RT structure set: labels of scans, no scans."""
 
-_INT16 = np.iinfo(np.int16)
+LABEL_MODALITIES = frozenset({"SEG", "RTSTRUCT"})
+
+_PHASE = re.compile(r"#phase=(\d+)$")
+_FRAME = re.compile(r"#frame=(\d+)$")
 
 
-def discover(raw: Path, files: Sequence[Path], params: GateParams, n_jobs: int) -> list[ScanRef]:
+def discover(raw: Path, files: Sequence[Path], params: IngestCTParams) -> list[ScanRef]:
     """Every DICOM series below the raw folder, with its geometry or the reason why there is none.
 
     Args:
         raw: The raw folder.
-        files: All files below it.
-        params: Tolerances of the stack of slices.
-        n_jobs: Worker processes.
+        files: All files below it; archives are looked into.
+        params: Tolerances of the stack of slices, worker processes.
     """
-    candidates = dicom_candidates(files)
+    found, broken = expand(files)
+    candidates = dicom_candidates(found)
     batches = [candidates[first : first + FILES_A_JOB] for first in range(0, len(candidates), FILES_A_JOB)]
     series: dict[str, list[SliceHeader]] = defaultdict(list)
-    unreadable: dict[Path, list[SliceHeader]] = defaultdict(list)
-    for batch in parallel(read_headers, batches, n_jobs=n_jobs, description="DICOM headers"):
+    unreadable: dict[Path, list[BadFile]] = defaultdict(list)
+    for batch in parallel(read_headers, batches, n_jobs=params.n_jobs, description="DICOM headers"):
         for header in batch:
-            if header.error is None:
-                series[header.series_uid].append(header)
-            else:
-                unreadable[header.file.parent].append(header)
-    scans = [_series_scan(raw, uid, slices, params) for uid, slices in sorted(series.items())]
-    return scans + [_unreadable_scan(raw, folder, bad) for folder, bad in sorted(unreadable.items())]
+            if isinstance(header, BadFile):
+                unreadable[header.path.parent].append(header)
+            elif not _is_label(header):
+                series[header.file.series_uid].append(header)
+    scans = [_series_scan(raw, uid, slices, params.gate) for uid, slices in sorted(series.items())]
+    scans += [_unreadable_scan(raw, folder, bad) for folder, bad in sorted(unreadable.items())]
+    return scans + [_broken_archive(raw, archive) for archive in broken]
 
 
-def _unreadable_scan(raw: Path, folder: Path, bad: Sequence[SliceHeader]) -> ScanRef:
-    path = folder.relative_to(raw).as_posix()
-    count = "1 file" if len(bad) == 1 else f"{len(bad)} files"
-    reason = f"{count} cannot be read as DICOM; the first, {bad[0].file.name}: {bad[0].error}."
-    uid = f"unreadable:{path}"
-    return ScanRef(uid, uid, SOURCE, path, rejection=Rejection("unreadable", reason))
+def _is_label(header: SliceHeader) -> bool:
+    return header.file.sop_class in LABEL_CLASSES or header.file.modality in LABEL_MODALITIES
+
+
+def _relative(raw: Path, path: Path | str) -> str:
+    return Path(path).relative_to(raw).as_posix()
+
+
+def _unreadable_scan(raw: Path, folder: Path, bad: Sequence[BadFile]) -> ScanRef:
+    count = "1 file" if len(bad) == 1 else f"{len(bad)} files of one folder"
+    rejection = Rejection(
+        "unreadable", f"{count} cannot be read as DICOM: {bad[0].error}.", _relative(raw, bad[0].path)
+    )
+    return _no_scan(_relative(raw, folder), rejection)
+
+
+def _broken_archive(raw: Path, archive: BrokenArchive) -> ScanRef:
+    path = _relative(raw, archive.path)
+    return _no_scan(path, Rejection("unreadable", archive.reason, path))
+
+
+def _no_scan(path: str, rejection: Rejection) -> ScanRef:
+    """A row for what never was a scan; it is named by a digest, as its path may hold a patient's name."""
+    uid = f"unreadable-{digest(path)[:16]}"
+    return ScanRef(uid, uid, SOURCE, path, rejection=rejection)
 
 
 def _series_scan(raw: Path, series_uid: str, headers: Sequence[SliceHeader], params: GateParams) -> ScanRef:
-    slices = list({header.sop_uid: header for header in reversed(headers)}.values())
-    folder = Path(os.path.commonpath([header.file.parent for header in slices]))
-    rejection = check_stack(slices, params)
+    slices, rejection = usable_stack(headers, params.phase)
+    rejection = rejection or check_stack(slices, params)
     if rejection is None:
         slices = sorted_stack(slices)
-    sampled = [slices[int(place * len(slices))].file for place in SAMPLED_AT]
+    elif rejection.file is not None:
+        rejection = Rejection(rejection.code, rejection.reason, _relative(raw, rejection.file))
+    folder = os.path.commonpath([header.file.path.parent for header in slices])
+    chosen = params.phase is not None and len(slices) < len(imaging_slices(headers))
+    first = slices[0].file
     return ScanRef(
         series_uid=series_uid,
-        patient_id=slices[0].patient_id or series_uid,
+        patient_id=first.patient_id or series_uid,
         source=SOURCE,
-        path=folder.relative_to(raw).as_posix(),
+        path=_relative(raw, folder) + (f"#phase={params.phase}" if chosen else ""),
         geometry=stack_geometry(slices) if rejection is None else None,
-        kernel=slices[0].kernel,
         rejection=rejection,
-        samples=tuple(file.relative_to(raw).as_posix() for file in sampled),
+        kernel=first.kernel,
+        manufacturer=first.manufacturer,
+        model=first.model,
+        deidentified=all(header.file.deidentified for header in slices),
+        samples=tuple(_sample_name(raw, slices[int(place * len(slices))]) for place in SAMPLED_AT),
     )
 
 
-def read_volume(folder: Path, series_uid: str) -> Volume:
-    """The voxels of a series in Hounsfield units.
+def _sample_name(raw: Path, header: SliceHeader) -> str:
+    frame = f"#frame={header.frame}" if header.file.n_frames > 1 else ""
+    return _relative(raw, header.file.path) + frame
+
+
+def read_volume(raw: Path, path: str, series_uid: str) -> Volume:
+    """The voxels of a series in Hounsfield units, as they lie in the files.
 
     Args:
-        folder: Folder that holds the slices, perhaps in subfolders and beside other files.
+        raw: The raw folder.
+        path: ``ScanRef.path``: the folder of the slices, perhaps with subfolders and other files, and the phase.
         series_uid: Which series.
 
     Raises:
-        ScanReadError: If there are no slices, or one cannot be read or differs in size from the others.
+        ScanReadError: If the slices are gone, make no volume any more, or one cannot be read.
     """
-    found: dict[str, tuple[SliceHeader, Any]] = {}
-    with lenient_reading():
-        for file in dicom_candidates(sorted(path for path in folder.rglob("*") if path.is_file())):
-            data = _read(file)
-            header = slice_header(file, data)
-            if header.series_uid == series_uid:
-                found.setdefault(header.sop_uid, (header, data))
-        if not found:
-            raise ScanReadError(f"No slice of the series is left in {folder.name}.")
-        data_of = {header.file: data for header, data in found.values()}
-        slices = sorted_stack([header for header, _ in found.values()])
-        geometry = stack_geometry(slices)
-        array = np.empty(geometry.shape_zyx, dtype=np.int16)
-        for k, header in enumerate(slices):
-            pixels = _hounsfield(header.file, data_of.pop(header.file))
-            if pixels.shape != array.shape[1:]:
-                raise ScanReadError(f"{header.file.name} has {pixels.shape} pixels, {array.shape[1:]} expected.")
-            array[k] = pixels
-    return Volume(array, geometry)
+    folder, phase = _split_suffix(path, _PHASE)
+    try:
+        found = _headers_below(raw / folder)
+    except OSError as error:
+        raise ScanReadError(f"The folder of the series cannot be read ({type(error).__name__}).") from error
+    headers = [header for header in found if header.file.series_uid == series_uid and not _is_label(header)]
+    if not headers:
+        raise ScanReadError("No slice of the series is left.")
+    slices, rejection = usable_stack(headers, phase)
+    if rejection is not None:
+        raise ScanReadError(rejection.reason, rejection.code)
+    if len(slices) < 2:
+        raise ScanReadError("Only one slice of the series is left.", "too_few_slices")
+    slices = sorted_stack(slices)
+    return Volume(read_hounsfield(slices), stack_geometry(slices))
 
 
-def read_slice(file: Path) -> NDArray[np.int16]:
-    """One slice in Hounsfield units, int16 (rows, columns).
+def _split_suffix(path: str, suffix: re.Pattern[str]) -> tuple[str, int | None]:
+    match = suffix.search(path)
+    return (path[: match.start()], int(match[1])) if match else (path, None)
+
+
+def _headers_below(folder: Path) -> Sequence[SliceHeader]:
+    """All slices below a folder; kept for the next call, as a flat folder of many series is asked for each of them."""
+    files = dicom_candidates(files_below(folder))
+    return _read_once(tuple(stamp(file) for file in files))
+
+
+@lru_cache(maxsize=1)
+def _read_once(stamps: tuple[tuple[str, int, int], ...]) -> Sequence[SliceHeader]:
+    headers = read_headers([Path(name) for name, _, _ in stamps])
+    return [header for header in headers if isinstance(header, SliceHeader)]
+
+
+def read_samples(raw: Path, scan: ScanRef) -> NDArray[np.int16]:
+    """A few slices of a scan in Hounsfield units, int16 (slices, rows, columns), the middle one in the middle.
+
+    Raises:
+        ScanReadError: If one cannot be read.
+    """
+    slices = []
+    for sample in scan.samples:
+        name, frame = _split_suffix(sample, _FRAME)
+        headers = [header for header in read_headers([raw / name]) if isinstance(header, SliceHeader)]
+        if len(headers) <= (frame or 0) or headers[frame or 0].file.pixels is None:
+            raise ScanReadError("A slice that was there is gone.")
+        slices.append(headers[frame or 0])
+    sizes = {(header.file.rows, header.file.columns) for header in slices}
+    if len(sizes) != 1 or 0 in next(iter(sizes)):
+        raise ScanReadError("The slices have different sizes, or none.", "mixed_size")
+    return read_hounsfield(slices)
+
+
+def read_slice(path: Path) -> NDArray[np.int16]:
+    """The slice of a single-frame file in Hounsfield units, int16 (rows, columns).
 
     Raises:
         ScanReadError: If it cannot be read.
     """
-    with lenient_reading():
-        return _hounsfield(file, _read(file))
+    (header,) = read_headers([path])
+    if isinstance(header, BadFile):
+        raise ScanReadError(f"The file cannot be read as DICOM: {header.error}.")
+    return read_hounsfield([header])[0]
 
 
-def _read(file: Path) -> Any:
-    import pydicom
-
-    try:
-        return pydicom.dcmread(file, specific_tags=PIXEL_TAGS, force=True)
-    except Exception as error:  # pydicom fails on broken files in many ways
-        raise ScanReadError(f"{file.name} cannot be read as DICOM: {error}") from error
-
-
-def _hounsfield(file: Path, data: Any) -> NDArray[np.int16]:
-    """Stored values times slope plus intercept, both of this very slice (DICOM PS3.3 C.11.1.1.2)."""
-    pixels = _stored_values(file, data)
-    if pixels is None:
-        return _decode_with_itk(file)
-    slope = float(data.get("RescaleSlope", 1))
-    intercept = float(data.get("RescaleIntercept", 0))
-    if slope == 1 and intercept.is_integer():
-        values = pixels.astype(np.int32) + int(intercept)
-    else:
-        values = np.rint(pixels * slope + intercept)
-    return np.asarray(np.clip(values, _INT16.min, _INT16.max).astype(np.int16))
-
-
-def _stored_values(file: Path, data: Any) -> NDArray[Any] | None:
-    """Stored values (rows, columns); None where only ITK has the decoder."""
-    try:
-        if (plain := _plain_values(data)) is not None:
-            return plain
-        return np.asarray(data.pixel_array)
-    except (NotImplementedError, RuntimeError):
-        return None
-    except Exception as error:
-        raise ScanReadError(f"The pixels of {file.name} cannot be read: {error}") from error
-
-
-def _plain_values(data: Any) -> NDArray[Any] | None:
-    """Uncompressed little-endian 16-bit values without a copy; None where pydicom has to do it."""
-    syntax = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
-    plain = syntax is not None and not syntax.is_compressed and syntax.is_little_endian
-    if not plain or data.BitsAllocated != 16 or len(data.PixelData) < 2 * data.Rows * data.Columns:
-        return None
-    kind = "<i2" if data.PixelRepresentation else "<u2"
-    values = np.frombuffer(data.PixelData, dtype=kind, count=data.Rows * data.Columns)
-    return values.reshape(data.Rows, data.Columns)
-
-
-def _decode_with_itk(file: Path) -> NDArray[np.int16]:
-    """JPEG, JPEG-LS and JPEG 2000 by ITK's own decoders; ITK applies slope and intercept itself."""
-    import SimpleITK as sitk
-
-    try:
-        values = sitk.GetArrayFromImage(sitk.ReadImage(str(file), sitk.sitkFloat64))[0]
-    except RuntimeError as error:
-        raise ScanReadError(f"The pixels of {file.name} cannot be decoded.") from error
-    return np.asarray(np.clip(np.rint(values), _INT16.min, _INT16.max).astype(np.int16))
-
-
-def findings(files: Sequence[Path]) -> pd.DataFrame:
-    """Findings of every ``findings.csv``; columns of the findings table, of which uid, place and kind are needed.
-
-    Args:
-        files: All files of the raw folder.
-
-    Raises:
-        InputError: If a table lacks a column.
-    """
-    needed = ("series_uid", "x_mm", "y_mm", "z_mm", "kind")
-    text = ("finding_id", "series_uid", "kind", "texture")
-    tables = [read_csv(file, needed, text) for file in files if file.name == "findings.csv"]
-    rows = [row for table in tables for row in table.to_dict("records")]
-    return findings_table([{key: row.get(key) for key in NODULE_COLUMNS} for row in rows])
+def content(raw: Path, path: str) -> list[Path]:
+    """The folder, or the archive, on disk that holds the slices; its digest tells whether the scan changed."""
+    folder = raw / _split_suffix(path, _PHASE)[0]
+    return [archive_of(folder) or folder]
