@@ -88,10 +88,13 @@ class ConsensusParams(Params):
     Attributes:
         min_readers: Readers who must have outlined it; 1 to 4.
         min_diameter_mm: Smallest mean diameter; LIDC outlines only what the reader takes for 3 mm and above.
+        mask_agreement: Fraction of the readers who outlined a nodule that must have a voxel inside for it to be in
+            the nodule's mask; 0 takes the voxels of any reader, 1 those of all.
     """
 
     min_readers: Annotated[int, Field(ge=1, le=4)] = 3
     min_diameter_mm: Annotated[float, Field(ge=0.0, le=50.0)] = 3.0
+    mask_agreement: Fraction = 0.5
 
 
 class LabelParams(Params):
@@ -170,6 +173,9 @@ class PreprocessParams(Params):
         crop_margin_mm: What is kept around the box of the lung mask; 0 to 100.
         lungs: Lung mask.
         n_jobs: Worker processes; -1 is one a core.
+        max_memory_gb: Memory that all workers together may take; 0.5 and more. Fewer scans are prepared at a time
+            where they are large, and a scan that is too large by itself is rejected.
+        backend: "loky" for processes on this machine, "ray" for a Ray cluster (``pip install 'medpipe[ray]'``).
     """
 
     spacing_mm: Annotated[float, Field(ge=0.4, le=5.0)] = 1.5
@@ -177,6 +183,8 @@ class PreprocessParams(Params):
     crop_margin_mm: Annotated[float, Field(ge=0.0, le=100.0)] = 6.0
     lungs: LungParams = LungParams()
     n_jobs: Jobs = -1
+    max_memory_gb: Annotated[float, Field(ge=0.5)] = 8.0
+    backend: Literal["loky", "ray"] = "loky"
 
     @model_validator(mode="after")
     def _window_is_ordered(self) -> Self:

