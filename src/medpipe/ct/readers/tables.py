@@ -33,3 +33,19 @@ def read_csv(file: Path, columns: Sequence[str], text: Sequence[str]) -> pd.Data
             bad = table.loc[pd.to_numeric(table[name], errors="coerce").isna(), name]
             raise InputError(f"{file}: column {name!r} holds {bad.iloc[0]!r}, a number is expected")
     return table
+
+
+def read_patients(files: Sequence[Path]) -> dict[str, str]:
+    """Series uid to patient id, from every ``patients.csv`` (``series_uid,patient_id``).
+
+    Args:
+        files: All files of the raw folder.
+
+    Raises:
+        InputError: If a table lacks a column.
+    """
+    columns = ("series_uid", "patient_id")
+    tables = [read_csv(file, columns, text=columns).dropna() for file in files if file.name == "patients.csv"]
+    return {
+        uid: patient for table in tables for uid, patient in zip(table["series_uid"], table["patient_id"], strict=True)
+    }
