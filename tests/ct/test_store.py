@@ -20,15 +20,22 @@ def image_of(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(1, 256, SHAPE, dtype=np.uint8)
 
 
-def write(folder: Path, uid: str, seed: int = 0, key: str = "k") -> StoredScan:
+def labels_of(seed: int) -> np.ndarray:
+    labels = np.zeros(SHAPE, dtype=np.uint16)
+    labels[10:20, 10:20, 10:20] = 300 + seed
+    return labels
+
+
+def write(folder: Path, uid: str, seed: int = 0, key: str = "k", labelled: bool = False) -> StoredScan:
     image = image_of(seed)
     geometry = Geometry(SHAPE, (1.5, 1.5, 1.5), (1.0, 2.0, 3.0))
-    return write_scan(folder, uid, image, image > 100, geometry, (-1000.0, 400.0), key=key)
+    labels = labels_of(seed) if labelled else None
+    return write_scan(folder, uid, image, image > 100, geometry, (-1000.0, 400.0), key=key, labels=labels)
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredScan:
-    return write(tmp_path_factory.mktemp("store"), "1.2.3")
+    return write(tmp_path_factory.mktemp("store"), "1.2.3", labelled=True)
 
 
 def patch_mean(scan: StoredScan) -> float:
@@ -52,6 +59,24 @@ def test_a_patch_is_the_padded_image(stored: StoredScan, start, shape):
     expected = padded[tuple(slice(150 + s, 150 + s + n) for s, n in zip(start, shape, strict=True))]
     np.testing.assert_array_equal(stored.patch(start, shape), expected)
     np.testing.assert_array_equal(stored.lung_patch(start, shape), expected > 100)
+    numbers = np.pad(labels_of(0), 150)[tuple(slice(150 + s, 150 + s + n) for s, n in zip(start, shape, strict=True))]
+    np.testing.assert_array_equal(stored.label_patch(start, shape), numbers)
+
+
+def test_findings_come_back_as_they_were_written(tmp_path: Path):
+    write(tmp_path, "a", labelled=True)
+    scan = ScanStore(tmp_path).open("a")
+    assert scan.labels.dtype == np.uint16
+    np.testing.assert_array_equal(scan.labels[:], labels_of(0))
+
+
+def test_a_scan_without_findings_has_none(tmp_path: Path):
+    write(tmp_path, "a", labelled=True)
+    write(tmp_path, "a")
+    scan = ScanStore(tmp_path).open("a")
+    assert scan.labels is None
+    assert not scan.label_patch((-5, 0, 0), (10, 10, 10)).any()
+    assert not list(tmp_path.glob("*.labels.*"))
 
 
 def test_a_worker_process_opens_its_own_handles(stored: StoredScan):
@@ -150,3 +175,17 @@ def test_a_record_can_be_read_by_a_person(tmp_path: Path):
     record = json.loads((tmp_path / "a.json").read_text())
     assert record["geometry"]["spacing_zyx_mm"] == [1.5, 1.5, 1.5]
     assert record["key"] == "the key"
+
+
+def test_the_record_tells_how_often_each_value_occurs(tmp_path: Path):
+    write(tmp_path, "a", seed=3)
+    record = ScanStore(tmp_path).record("a")
+    image = image_of(3)
+    assert record["histogram"] == np.bincount(image.ravel(), minlength=256).tolist()
+    assert record["lung_histogram"] == np.bincount(image[image > 100], minlength=256).tolist()
+
+
+def test_there_is_no_record_of_an_unknown_scan(tmp_path: Path):
+    write_rejection(tmp_path, "b", "no_lungs", "No lung was found.", key="1")
+    with pytest.raises(InputError, match="'b' is not in the store"):
+        ScanStore(tmp_path).record("b")

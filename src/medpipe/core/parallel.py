@@ -69,6 +69,24 @@ def parallel(
     yield from track(results, description, total=count)
 
 
+def worker_count(n_jobs: int, backend: Backend = "loky") -> int:
+    """How many workers ``n_jobs`` means: -1 is one a core, of this machine or of the Ray cluster.
+
+    Raises:
+        InputError: If Ray is chosen and not installed.
+    """
+    if n_jobs != -1:
+        return n_jobs
+    if backend == "ray":
+        _start_ray()
+        import ray
+
+        return max(1, int(ray.cluster_resources().get("CPU", 1)))
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
 def _with_joblib(call: Callable[[T], R], items: Iterable[T], n_jobs: int) -> Iterator[R]:
     from joblib import Parallel, delayed
 
@@ -122,7 +140,7 @@ def use_one_thread() -> None:
         modules["torch"].set_num_threads(1)
     if "numba" in modules and modules["numba"].get_num_threads() != 1:
         modules["numba"].set_num_threads(1)
-    if "numpy" in modules and _LIMITED != os.getpid():
+    if "numpy" in modules and os.getpid() != _LIMITED:
         _limit_loaded()
 
 

@@ -1,18 +1,22 @@
-"""Where the lungs are: threshold, components, airway, closing, on a coarse grid.
+"""Where the lungs are: body, air inside it, airway and gas removed, left and right told apart, each one closed.
 
-Threshold, border removal and morphological closing after Hu, Hoffman and Reinhardt, "Automatic lung segmentation
-for accurate quantitation of volumetric X-ray CT images" (IEEE TMI 2001), done slice by slice where a leak is likely
-(outside air) and in space where the lungs have to hang together. The mask tells a detector where to look, so it errs
-outward: nodules on the pleura, vessels and the hilar dents belong to it.
+Threshold, removal of the airway, separation of the lungs and morphological closing after Hu, Hoffman and Reinhardt,
+"Automatic lung segmentation for accurate quantitation of volumetric X-ray CT images" (IEEE TMI 2001), on a coarse
+grid. The mask tells a detector where to look, so it errs outward: nodules on the pleura, vessels and the hilar dents
+belong to it. Each lung is closed by itself, so that the mediastinum between them stays out.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from medpipe.ct.airway import find_airway
+from medpipe.ct.geometry import Geometry
+from medpipe.ct.morphology import dilate, erode, fill_holes, within
 from medpipe.ct.params import LungParams
 from medpipe.ct.resample import block_means
 from medpipe.ct.volume import Volume
@@ -22,23 +26,37 @@ BoolArray = NDArray[np.bool_]
 COARSE_MM = 3.0
 """Width of the voxels the mask is found on: finer than any margin asked for, and a few million voxels at most."""
 
+TISSUE_ABOVE_HU = -300
+"""Fat (-120 to -70) and all denser tissue lie above, a coarse voxel half of skin and half of air below."""
+
 AIR_BELOW_HU = -400
 """Lung and airways below, chest wall and vessels above (between the -850 and 0 HU of the two)."""
 
 GAS_BELOW_HU = -965
-"""Mean of a component that is gas without tissue (stomach, bowel, airway); emphysematous lung stays above."""
+"""Gas without tissue (stomach, bowel, a hollow table); emphysematous lung stays above."""
+
+GAS_MIN_ML = 5.0
+"""Smallest pocket of gas that is looked at."""
+
+GAS_WALL_SHARE = 0.5
+"""Share of soft tissue around a pocket of gas from which it is bowel or stomach: a bulla lies in lung."""
 
 MIN_LUNG_SHARE = 0.08
 """Smallest part of the found air that a lung makes up; collapsed lungs reach a tenth of the other."""
 
-AIRWAY_MAX_MM2 = 900.0
-"""Largest cross-section of a trachea: 27 mm in men (Breatnach et al., AJR 1984), with room for oblique cuts."""
+SPLIT_MM = (0.0, 3.0, 6.0, 9.0, 12.0, 15.0)
+"""How far lungs that touch are shrunk until they fall into two; the junctions between them are thin."""
 
-AIRWAY_MIN_MM2 = 60.0
-"""Smallest cross-section that is followed as a trachea."""
+SPLIT_APART_MM = 40.0
+"""Least distance of the two lungs' middles from left to right."""
 
-AIRWAY_GROWTH = 1.6
-"""Growth from one slice to the next at which the airway has run into the lungs."""
+BRONCHUS_ERODED_VOXELS = 1
+"""Airways that vanish when eroded so far (under about 9 mm wide) run inside the lungs and belong to them."""
+
+AROUND_BODY = 2
+"""Coarse voxels that are kept around the patient."""
+
+RIGHT, LEFT = 1, 2
 
 _IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], dtype=bool)
 
@@ -47,150 +65,233 @@ class NoLungsError(ValueError):
     """No lungs were found; the message says what was found instead."""
 
 
-def find_lungs(volume: Volume, params: LungParams) -> Volume:
-    """Mask of both lungs with their margin, on a coarse grid.
+@dataclass(frozen=True)
+class Lungs:
+    """The lungs on a coarse grid of about 3 mm, all arrays (z, y, x).
+
+    Attributes:
+        closed: uint8: 1 in the right lung, 2 in the left one, dents and vessels filled, before any margin.
+        airway: Trachea and main bronchi with their wall; not part of ``closed``.
+        mask: Both lungs with the margin.
+        geometry: The grid, which covers the patient.
+        right_ml: Air-filled volume of the right lung, without airway and vessels.
+        left_ml: Of the left lung.
+    """
+
+    closed: NDArray[np.uint8]
+    airway: BoolArray
+    mask: BoolArray
+    geometry: Geometry
+    right_ml: float
+    left_ml: float
+
+
+def find_lungs(volume: Volume, params: LungParams) -> Lungs:
+    """Both lungs, before and after their margin.
 
     Args:
         volume: A chest CT in canonical orientation, padding clamped to -1024 HU.
         params: Closing, margin and the smallest volume believed.
 
-    Returns:
-        int16, 0 or 1, on a grid of about 3 mm with the volume's axes.
-
     Raises:
         NoLungsError: If less air than ``params.min_volume_ml`` lies inside the body.
     """
-    coarse = block_means(volume, COARSE_MM)
+    coarse, body = _cropped_to_body(block_means(volume, COARSE_MM))
     spacing = coarse.geometry.spacing_zyx_mm
-    lungs = _lung_components(coarse.array, spacing)
+    airway = find_airway(coarse.array, body, spacing)
+    lungs = _lung_components(coarse.array, body, dilate(airway, 1), spacing)
     found_ml = float(lungs.sum()) * float(np.prod(spacing)) / 1000
     if found_ml < params.min_volume_ml:
         raise NoLungsError(
             f"No lungs were found: {found_ml:.0f} ml of air-filled tissue inside the body, "
             f"at least {params.min_volume_ml:.0f} ml expected."
         )
-    lungs = _without_crumbs(lungs & ~_airway(lungs, spacing))
-    mask = _close_and_grow(lungs, spacing, params.closing_mm, params.margin_mm)
-    return Volume(mask.astype(np.int16), coarse.geometry)
+    sides = split(lungs, body, spacing)
+    counts = np.bincount(sides.ravel(), minlength=3) * (float(np.prod(spacing)) / 1000)
+    wide = dilate(erode(airway, BRONCHUS_ERODED_VOXELS), BRONCHUS_ERODED_VOXELS + 1)
+    closed = np.zeros(sides.shape, dtype=np.uint8)
+    for side in (RIGHT, LEFT):
+        if counts[side]:
+            whole = close(sides == side, spacing, params.closing_mm)
+            closed[whole & ~wide & (closed == 0)] = side
+    mask = fill_holes(within(closed > 0, params.margin_mm, spacing)) if params.margin_mm > 0 else closed > 0
+    return Lungs(closed, wide, mask, coarse.geometry, float(counts[RIGHT]), float(counts[LEFT]))
 
 
-def _lung_components(array: NDArray[np.int16], spacing_zyx_mm: Sequence[float]) -> BoolArray:
-    """Air inside the body that is large enough and not plain gas."""
-    air = array < AIR_BELOW_HU
-    air &= ~_open_to_the_side(air)
+def _cropped_to_body(coarse: Volume) -> tuple[Volume, BoolArray]:
+    """The part of a scan around the patient, and the patient in it: half of a scan is room and table."""
+    body = _body(coarse.array)
+    boxes = ndimage.find_objects(body.view(np.uint8))
+    if not boxes:
+        return coarse, body
+    box = tuple(
+        slice(max(part.start - AROUND_BODY, 0), min(part.stop + AROUND_BODY, size))
+        for part, size in zip(boxes[0], body.shape, strict=True)
+    )
+    array = np.ascontiguousarray(coarse.array[box])
+    depth, height, width = array.shape
+    z, y, x = (part.start for part in box)
+    geometry = coarse.geometry.crop((z, y, x), (depth, height, width))
+    return Volume(array, geometry), np.ascontiguousarray(body[box])
+
+
+def _body(array: NDArray[np.int16]) -> BoolArray:
+    """The patient and all that lies inside, slice by slice, without table, tubes and the room.
+
+    Slice by slice, because in space the room reaches the lungs through the mouth and the cut ends of the scan.
+    """
+    tissue = array > TISSUE_ABOVE_HU
+    labels, count = ndimage.label(erode(tissue, 1))  # the thin shell of a table falls away
+    if count == 0:
+        return np.zeros_like(tissue)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    patient = dilate(labels == sizes.argmax(), 2) & tissue
+    outside, _ = ndimage.label(~patient, _IN_PLANE)
+    touching = np.zeros(outside.max() + 1, dtype=bool)
+    for edge in (outside[:, 0, :], outside[:, -1, :], outside[:, :, 0], outside[:, :, -1]):
+        touching[edge] = True
+    touching[0] = False
+    return np.asarray(~touching[outside])
+
+
+def _lung_components(
+    array: NDArray[np.int16], body: BoolArray, airway: BoolArray, spacing_zyx_mm: Sequence[float]
+) -> BoolArray:
+    """Air inside the body, large enough for a lung, and neither airway nor plain gas."""
+    air = (array < AIR_BELOW_HU) & body & ~airway
+    air &= ~_gas_pockets(array, air, spacing_zyx_mm)
     labels, _ = ndimage.label(air)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     large = np.flatnonzero(sizes >= max(1.0, MIN_LUNG_SHARE * sizes.sum()))
     keep = np.zeros(sizes.size, dtype=bool)
-    if large.size:
-        means = ndimage.mean(array, labels, large)
-        keep[large[np.asarray(means) > GAS_BELOW_HU]] = True
+    for label in large:
+        keep[label] = np.median(array[labels == label]) > GAS_BELOW_HU
     return keep[labels]
 
 
-def _open_to_the_side(air: BoolArray) -> BoolArray:
-    """Air joined, within its slice, to the slice's edge: the room, the table, the arms' surroundings.
+def _gas_pockets(array: NDArray[np.int16], air: BoolArray, spacing_zyx_mm: Sequence[float]) -> BoolArray:
+    """Gas with a wall of soft tissue: stomach and bowel, which hang on the lung where the diaphragm is thin."""
+    gas = air & (array < GAS_BELOW_HU)
+    pockets = np.zeros_like(air)
+    if not gas.any():
+        return pockets
+    labels, _ = ndimage.label(gas)
+    sizes = np.bincount(labels.ravel()) * (float(np.prod(spacing_zyx_mm)) / 1000)
+    sizes[0] = 0
+    boxes = ndimage.find_objects(labels)
+    for label in np.flatnonzero(sizes >= GAS_MIN_ML):
+        box = tuple(slice(max(part.start - 3, 0), part.stop + 3) for part in boxes[label - 1])
+        pocket = labels[box] == label
+        shell = dilate(pocket, 3) & ~dilate(pocket, 1)
+        if (array[box][shell] > TISSUE_ABOVE_HU).mean() > GAS_WALL_SHARE:
+            pockets[box] |= dilate(pocket, 2)
+    return pockets
 
-    Slice by slice, because in space the room reaches the lungs through the mouth and the cut ends of the scan.
+
+def split(lungs: BoolArray, body: BoolArray, spacing_zyx_mm: Sequence[float]) -> NDArray[np.uint8]:
+    """Right lung 1, left lung 2 (z, y, x): lungs that touch are shrunk until they part, then grown back.
+
+    Args:
+        lungs: Air of the lungs, canonical axes (x to the patient's left).
+        body: The patient, same shape; where there is one lung only, its side is that of the body it lies in.
+        spacing_zyx_mm: Of both.
     """
-    labels, _ = ndimage.label(air, _IN_PLANE)
-    edges = (labels[:, 0, :], labels[:, -1, :], labels[:, :, 0], labels[:, :, -1])
-    touching = np.zeros(labels.max() + 1, dtype=bool)
-    for edge in edges:
-        touching[edge] = True
-    touching[0] = False
-    return touching[labels]
+    sides = np.zeros(lungs.shape, dtype=np.uint8)
+    boxes = ndimage.find_objects(lungs.astype(np.uint8))
+    if not boxes:
+        return sides
+    part = np.ascontiguousarray(lungs[boxes[0]])
+    for shrunk_mm in SPLIT_MM:
+        core = ~within(~part, shrunk_mm, spacing_zyx_mm) if shrunk_mm else part
+        markers = _two_lungs(core, spacing_zyx_mm)
+        if markers is not None:
+            sides[boxes[0]] = _spread(markers, part)
+            return sides
+    columns = np.flatnonzero(body.any(axis=(0, 1)))
+    middle = (columns[0] + columns[-1]) / 2
+    sides[lungs] = RIGHT if np.nonzero(lungs)[2].mean() < middle else LEFT
+    return sides
 
 
-def _without_crumbs(lungs: BoolArray) -> BoolArray:
-    """What is large enough to be a lung, without pieces of the airway that were cut loose."""
-    labels, _ = ndimage.label(lungs)
+def _two_lungs(core: BoolArray, spacing_zyx_mm: Sequence[float]) -> NDArray[np.uint8] | None:
+    """The two largest pieces as 1 (right) and 2 (left); None where they are not two lungs side by side."""
+    labels, count = ndimage.label(core)
+    if count < 2:
+        return None
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    return (sizes >= max(1.0, MIN_LUNG_SHARE * sizes.sum()))[labels]
-
-
-def _airway(lungs: BoolArray, spacing_zyx_mm: Sequence[float]) -> BoolArray:
-    """The trachea, followed from the head downward until it opens into the lungs."""
-    pixel_mm2 = spacing_zyx_mm[1] * spacing_zyx_mm[2]
-    airway = np.zeros_like(lungs)
-    previous: BoolArray | None = None
-    for k in range(lungs.shape[0] - 1, -1, -1):
-        labels, count = ndimage.label(lungs[k])
-        if count == 0:
-            continue
-        areas = np.bincount(labels.ravel(), minlength=count + 1) * pixel_mm2
-        label = _trachea_label(labels, areas) if previous is None else _overlap_label(labels, previous)
-        if label == 0:
-            if previous is not None:
-                break
-            continue
-        before = float(previous.sum()) * pixel_mm2 if previous is not None else areas[label]
-        if areas[label] > min(AIRWAY_MAX_MM2, AIRWAY_GROWTH * before + AIRWAY_MIN_MM2):
-            break
-        previous = labels == label
-        airway[k] = previous
-    return airway
-
-
-def _trachea_label(labels: NDArray[np.int32], areas: NDArray[Any]) -> int:
-    """The component of a slice that looks like a trachea: of its size, compact, between the outer quarters; or 0."""
-    width = labels.shape[1]
+    first, second = np.argsort(sizes)[:-3:-1]
+    if sizes[second] < MIN_LUNG_SHARE * sizes.sum():
+        return None
+    columns = np.arange(labels.shape[2])
+    middles = [float(np.average(columns, weights=(labels == label).sum(axis=(0, 1)))) for label in (first, second)]
+    if abs(middles[0] - middles[1]) * spacing_zyx_mm[2] < SPLIT_APART_MM:
+        return None
+    side_of = np.zeros(count + 1, dtype=np.uint8)
+    side_of[first], side_of[second] = (RIGHT, LEFT) if middles[0] < middles[1] else (LEFT, RIGHT)
+    middle = sum(middles) / 2
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        if not AIRWAY_MIN_MM2 <= areas[label] <= AIRWAY_MAX_MM2:
-            continue
-        rows, columns = box[0].stop - box[0].start, box[1].stop - box[1].start
-        middle = (box[1].start + box[1].stop) / 2
-        filled = (labels[box] == label).mean()
-        if 0.4 <= rows / columns <= 2.5 and filled > 0.55 and abs(middle - width / 2) < width / 6:
-            return label
-    return 0
+        if label not in (first, second):
+            side_of[label] = RIGHT if (box[2].start + box[2].stop - 1) / 2 < middle else LEFT
+    return np.asarray(side_of[labels])
 
 
-def _overlap_label(labels: NDArray[np.int32], previous: BoolArray) -> int:
-    """The component that shares most pixels with the airway of the slice above; 0 where none does."""
-    shared = np.bincount(labels[previous])
-    shared[0] = 0
-    return int(shared.argmax()) if shared.any() else 0
-
-
-def _close_and_grow(
-    lungs: BoolArray, spacing_zyx_mm: Sequence[float], closing_mm: float, margin_mm: float
-) -> BoolArray:
-    """Closes with a ball, fills holes, and leaves the margin: growing by the sum, shrinking by the closing."""
-    reach = [int(np.ceil((closing_mm + margin_mm) / spacing)) + 1 for spacing in spacing_zyx_mm]
-    box = ndimage.find_objects(lungs.astype(np.int8))[0]
-    padded = np.pad(lungs[box], [(n, n) for n in reach])
-    grown = _within(padded, closing_mm + margin_mm, spacing_zyx_mm)
-    mask = ~_within(~grown, closing_mm, spacing_zyx_mm) if closing_mm > 0 else grown
-    background, _ = ndimage.label(~mask)
-    mask = background != background[0, 0, 0]  # the padding joins all that is outside
-    result = np.zeros_like(lungs)
-    low = [part.start - n for part, n in zip(box, reach, strict=True)]
-    source, target = [], []
-    for first, length, limit in zip(low, mask.shape, lungs.shape, strict=True):
-        begin, end = max(first, 0), min(first + length, limit)
-        target.append(slice(begin, end))
-        source.append(slice(begin - first, end - first))
-    result[tuple(target)] = mask[tuple(source)]
+@numba.njit(cache=True, nogil=True)
+def _spread(markers, inside):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Markers grown inside a mask, voxel by voxel at the same pace, until they meet."""
+    depth, height, width = markers.shape
+    result = markers.copy()
+    flat, allowed = result.reshape(-1), inside.reshape(-1)
+    queue = np.empty(flat.size, np.int64)
+    size = 0
+    for index in range(flat.size):
+        if flat[index]:
+            queue[size] = index
+            size += 1
+    plane = height * width
+    first = 0
+    while first < size:
+        here = queue[first]
+        first += 1
+        z, y, x = here // plane, here % plane // width, here % width
+        for step in range(6):
+            if step == 0 and z > 0:
+                there = here - plane
+            elif step == 1 and z < depth - 1:
+                there = here + plane
+            elif step == 2 and y > 0:
+                there = here - width
+            elif step == 3 and y < height - 1:
+                there = here + width
+            elif step == 4 and x > 0:
+                there = here - 1
+            elif step == 5 and x < width - 1:
+                there = here + 1
+            else:
+                continue
+            if allowed[there] and flat[there] == 0:
+                flat[there] = flat[here]
+                queue[size] = there
+                size += 1
     return result
 
 
-def _within(mask: BoolArray, distance_mm: float, spacing_zyx_mm: Sequence[float]) -> BoolArray:
-    """All voxels within a distance of the mask: the squared Euclidean distance, axis by axis, no farther than asked.
+def close(lung: BoolArray, spacing_zyx_mm: Sequence[float], closing_mm: float) -> BoolArray:
+    """Closes dents with a ball and fills holes.
 
-    The distance is separable (Saito and Toriwaki, Pattern Recognition 1994): along each axis the new square is the
-    least of the neighbours' squares plus the step squared.
+    Args:
+        lung: At least one voxel set.
+        spacing_zyx_mm: Of the voxels.
+        closing_mm: Radius of the ball.
     """
-    beyond = np.float32(2 * distance_mm**2 + 1)
-    squares = np.where(mask, np.float32(0), beyond)
-    for axis, spacing in enumerate(spacing_zyx_mm):
-        least = squares.copy()
-        along, source = np.moveaxis(least, axis, 0), np.moveaxis(squares, axis, 0)
-        for step in range(1, min(int(distance_mm / spacing), mask.shape[axis] - 1) + 1):
-            added = np.float32((step * spacing) ** 2)
-            np.minimum(along[step:], source[:-step] + added, out=along[step:])
-            np.minimum(along[:-step], source[step:] + added, out=along[:-step])
-        squares = least
-    return squares <= np.float32(distance_mm**2 + 1e-3)
+    reach = [int(np.ceil(closing_mm / spacing)) + 1 for spacing in spacing_zyx_mm]
+    box = ndimage.find_objects(lung.astype(np.uint8))[0]
+    whole = np.pad(lung[box], [(n, n) for n in reach])
+    if closing_mm > 0:
+        whole = ~within(~within(whole, closing_mm, spacing_zyx_mm), closing_mm, spacing_zyx_mm)
+    whole = fill_holes(whole)
+    result = np.zeros_like(lung)
+    result[box] = whole[tuple(slice(n, size - n) for n, size in zip(reach, whole.shape, strict=True))]
+    return result

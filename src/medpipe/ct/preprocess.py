@@ -1,9 +1,9 @@
 """From raw voxels to the scan store: one pass a scan, one core each, nothing done twice."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -12,24 +12,25 @@ from numpy.typing import NDArray
 
 from medpipe.core.atomic import remove_leftovers
 from medpipe.core.fingerprint import digest, digest_path
-from medpipe.core.parallel import parallel
+from medpipe.core.parallel import parallel, worker_count
 from medpipe.ct.geometry import Geometry
+from medpipe.ct.label_map import label_map
+from medpipe.ct.labels.base import LesionMask
 from medpipe.ct.lungs import NoLungsError, find_lungs
 from medpipe.ct.masks import MaskStore
+from medpipe.ct.memory import needed_gb, workers_within
 from medpipe.ct.params import PreprocessParams
 from medpipe.ct.readers import ScanReadError, find_reader
-from medpipe.ct.resample import canonical_axes, isotropic, resample, to_canonical
+from medpipe.ct.resample import canonical_axes, isotropic, resample_mask, resample_through, to_canonical
 from medpipe.ct.store import ScanStore, read_record, write_index, write_rejection, write_scan
+from medpipe.ct.straighten import SkewedSlicesError, straighten
 from medpipe.ct.volume import Volume
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised when a change of the code changes what is stored; older scans are then prepared again."""
 
-PADDING_HU = -1024
-"""Scanners fill the corners outside the field of view with values below air (-2000 and the like)."""
-
-MASK_SCALE = 1000
-"""A coarse 0/1 mask is interpolated as 0 to 1000; from half of it a voxel belongs to the lungs."""
+NOT_IN_KEY = {"n_jobs", "max_memory_gb", "backend"}
+"""Parameters that change how fast a scan is prepared, not what is stored."""
 
 _logger = logging.getLogger(__name__)
 
@@ -41,46 +42,58 @@ class Prepared:
     Attributes:
         image: HU window quantised to 0..255, uint8 (z, y, x).
         lung: Lung mask with its margin, 0 or 1, uint8, same shape.
-        geometry: Grid of both.
+        geometry: Grid of all arrays.
+        lung_ml: Air-filled volume of the right and the left lung.
+        labels: Numbers of the findings, uint16, same shape, 0 for none; None where there are no masks.
     """
 
     image: NDArray[np.uint8]
     lung: NDArray[np.uint8]
     geometry: Geometry
+    lung_ml: tuple[float, float]
+    labels: NDArray[np.uint16] | None = None
 
 
-def prepare(volume: Volume, params: PreprocessParams) -> Prepared:
-    """Orients, resamples, windows and crops one scan.
+def prepare(
+    volume: Volume, params: PreprocessParams, masks: tuple[Geometry, Mapping[int, LesionMask]] | None = None
+) -> Prepared:
+    """Straightens, orients, resamples, windows and crops one scan.
 
     Args:
-        volume: Hounsfield units in any orientation and spacing.
+        volume: Hounsfield units in any orientation and spacing, stacked at a slant or not.
         params: Spacing, window, margins.
+        masks: The grid of the scan as it lies in the raw files, and masks of findings by number.
 
     Raises:
         NoLungsError: If no lungs are found.
+        SkewedSlicesError: If the axes within the slices are not at right angles.
     """
-    volume = to_canonical(Volume(np.maximum(volume.array, np.int16(PADDING_HU)), volume.geometry))
-    coarse = find_lungs(volume, params.lungs)
+    volume = to_canonical(straighten(volume))
+    lungs = find_lungs(volume, params.lungs)
     grid = isotropic(volume.geometry, params.spacing_mm)
-    target = _around(coarse, grid, params.crop_margin_mm)
-    scaled = Volume(coarse.array * np.int16(MASK_SCALE), coarse.geometry)
-    lung = resample(scaled, target) >= MASK_SCALE // 2
-    return Prepared(quantise(resample(volume, target), params.hu_window), lung.astype(np.uint8), target)
+    target = _around(lungs.mask, lungs.geometry, grid, params.crop_margin_mm)
+    return Prepared(
+        resample_through(volume, target, quantiser(params.hu_window)),
+        resample_mask(lungs.mask.view(np.uint8), lungs.geometry, target),
+        target,
+        (lungs.right_ml, lungs.left_ml),
+        label_map(*masks, target) if masks is not None else None,
+    )
 
 
-def quantise(array: NDArray[np.int16], hu_window: tuple[float, float]) -> NDArray[np.uint8]:
-    """Hounsfield units to 0..255: the window's ends at the ends, rounded, clipped outside."""
+@lru_cache(maxsize=8)
+def quantiser(hu_window: tuple[float, float]) -> NDArray[np.uint8]:
+    """What is stored for -32768 to 32767 HU: the window's ends at 0 and 255, rounded, clipped outside."""
     low, high = hu_window
     every = np.arange(-32768, 32768)
-    table = np.rint(np.clip((every - low) / (high - low), 0, 1) * 255).astype(np.uint8)
-    return np.asarray(table[array.view(np.uint16) ^ np.uint16(0x8000)])
+    return np.rint(np.clip((every - low) / (high - low), 0, 1) * 255).astype(np.uint8)
 
 
-def _around(mask: Volume, grid: Geometry, margin_mm: float) -> Geometry:
+def _around(mask: NDArray[np.bool_], geometry: Geometry, grid: Geometry, margin_mm: float) -> Geometry:
     """The part of a grid that covers the mask's box and a margin."""
-    occupied = [np.flatnonzero(mask.array.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    occupied = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
     ends = [[places[0] - 0.5, places[-1] + 0.5] for places in occupied]
-    corners = grid.to_voxel(mask.geometry.to_world(np.asarray(ends).T))
+    corners = grid.to_voxel(geometry.to_world(np.asarray(ends).T))
     margin = margin_mm / np.asarray(grid.spacing_zyx_mm)
     low = np.maximum(np.floor(corners[0] - margin), 0).astype(int)
     high = np.minimum(np.ceil(corners[1] + margin) + 1, grid.shape_zyx).astype(int)
@@ -89,13 +102,14 @@ def _around(mask: Volume, grid: Geometry, margin_mm: float) -> Geometry:
 
 @dataclass(frozen=True)
 class _Item:
-    """What a worker needs of a scan; the shape is along the patient's axes (z, y, x)."""
+    """What a worker needs of a scan; shape and spacing are along the patient's axes (z, y, x)."""
 
     series_uid: str
     source_series_uid: str
     reader: str
     path: str
     shape_zyx: tuple[int, int, int]
+    needed_gb: float
 
 
 def preprocess(
@@ -125,9 +139,10 @@ def preprocess(
     raw, folder = Path(raw), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    items = list(_items(scans, locations))
+    items = list(_items(scans, locations, params))
     work = partial(_prepare_item, raw=raw, masks=masks, params=params, folder=folder)
-    done = list(parallel(work, items, n_jobs=params.n_jobs, description="preparing scans"))
+    n_jobs = _workers(items, params)
+    done = list(parallel(work, items, n_jobs=n_jobs, description="preparing scans", backend=params.backend))
     write_index(folder, [item.series_uid for item in items])
     store = ScanStore(folder)
     _logger.info("%d scans in the store, %d of them prepared now", len(store), sum(done))
@@ -136,12 +151,27 @@ def preprocess(
     return store
 
 
-def _items(scans: pd.DataFrame, locations: pd.DataFrame) -> Iterator[_Item]:
+def _workers(items: Sequence[_Item], params: PreprocessParams) -> int:
+    """As many workers as wanted, or as the largest scans leave memory for."""
+    wanted = worker_count(params.n_jobs, params.backend)
+    fitting = [item.needed_gb for item in items if item.needed_gb <= params.max_memory_gb]
+    workers = workers_within(params.max_memory_gb, fitting, wanted)
+    if workers < min(wanted, len(items)):
+        _logger.info(
+            "%d workers instead of %d: the largest scan needs %.1f GB, and max_memory_gb is %g",
+            workers, wanted, max(fitting), params.max_memory_gb,
+        )  # fmt: skip
+    return workers
+
+
+def _items(scans: pd.DataFrame, locations: pd.DataFrame, params: PreprocessParams) -> Iterator[_Item]:
     places = locations[["series_uid", "source_series_uid", "reader", "path"]]
     joined = scans[scans["accepted"]].merge(places, on="series_uid", validate="one_to_one")
     for row in joined.to_dict("records"):
         shape = (int(row["n_slices"]), int(row["n_rows"]), int(row["n_columns"]))
-        yield _Item(row["series_uid"], row["source_series_uid"], row["reader"], row["path"], shape)
+        spacing = (row["spacing_z_mm"], row["spacing_y_mm"], row["spacing_x_mm"])
+        need = needed_gb(shape, spacing, params.spacing_mm)
+        yield _Item(row["series_uid"], row["source_series_uid"], row["reader"], row["path"], shape, need)
 
 
 def _read(item: _Item, raw: Path) -> Volume:
@@ -159,15 +189,33 @@ def _prepare_item(item: _Item, raw: Path, masks: MaskStore | None, params: Prepr
     record = read_record(folder, item.series_uid)
     if record is not None and record["key"] == key:
         return False
+    reject = partial(write_rejection, folder, item.series_uid)
+    if item.needed_gb > params.max_memory_gb:
+        # Another key than the scan's own: it is tried again as soon as the limit is raised.
+        reject("too_large", _too_large(item, params), key=digest([key, params.max_memory_gb]))
+        return True
     try:
-        scan = prepare(_read(item, raw), params)
+        scan = prepare(_read(item, raw), params, None if masks is None else masks.read(item.series_uid))
     except ScanReadError as error:
-        write_rejection(folder, item.series_uid, error.code, error.reason, key=key)
+        reject(error.code, error.reason, key=key)
+    except SkewedSlicesError as error:
+        reject("skewed_slices", f"The scan cannot be resampled: {error}.", key=key)
     except NoLungsError as error:
-        write_rejection(folder, item.series_uid, "no_lungs", str(error), key=key)
+        reject("no_lungs", str(error), key=key)
     else:
-        write_scan(folder, item.series_uid, scan.image, scan.lung, scan.geometry, params.hu_window, key=key)
+        write_scan(
+            folder, item.series_uid, scan.image, scan.lung, scan.geometry, params.hu_window,
+            key=key, labels=scan.labels, lung_ml=scan.lung_ml,
+        )  # fmt: skip
     return True
+
+
+def _too_large(item: _Item, params: PreprocessParams) -> str:
+    depth, height, width = item.shape_zyx
+    return (
+        f"{depth} x {height} x {width} voxels resampled to {params.spacing_mm:g} mm need {item.needed_gb:.1f} GB, "
+        f"max_memory_gb allows {params.max_memory_gb:g}."
+    )
 
 
 def _key(item: _Item, raw: Path, masks: MaskStore | None, params: PreprocessParams, folder: Path) -> str:
@@ -176,5 +224,5 @@ def _key(item: _Item, raw: Path, masks: MaskStore | None, params: PreprocessPara
     if masks is not None:
         files = [*files, masks.path(item.series_uid)]
     content = [digest_path(file, folder / ".digests") for file in files if file.exists()]
-    relevant = params.model_dump(mode="json", exclude={"n_jobs"})
+    relevant = params.model_dump(mode="json", exclude=NOT_IN_KEY)
     return digest([CODE_VERSION, item.source_series_uid, item.reader, content, relevant])

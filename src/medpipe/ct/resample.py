@@ -14,6 +14,12 @@ from medpipe.ct.geometry import Geometry, tuple_of_3
 from medpipe.ct.volume import Volume
 
 Int16Array = NDArray[np.int16]
+UInt8Array = NDArray[np.uint8]
+
+PADDING_HU = -1024
+"""Scanners fill the corners outside the field of view with values below air (-2000 and the like)."""
+
+TABLE_LENGTH = 2**16
 
 GRID_EPSILON = 1e-6
 """Slack, in voxels, with which the last voxel of a grid still counts as inside."""
@@ -85,7 +91,7 @@ def resample(volume: Volume, target: Geometry) -> Int16Array:
     """Trilinear interpolation on another grid with the same axes.
 
     Args:
-        volume: Source. Values below -1024 HU (padding) should have been clamped.
+        volume: Source. Values below `PADDING_HU` count as that.
         target: Where values are wanted; beyond the outermost voxel centres the nearest one is repeated.
 
     Returns:
@@ -94,50 +100,129 @@ def resample(volume: Volume, target: Geometry) -> Int16Array:
     Raises:
         ValueError: If the axes of the two grids differ.
     """
-    if not np.allclose(volume.geometry.direction, target.direction, atol=1e-6):
+    return np.asarray(_interpolate(volume.array, np.int16(PADDING_HU), *_axes(volume.geometry, target)))
+
+
+def resample_through(volume: Volume, target: Geometry, table: UInt8Array) -> UInt8Array:
+    """What `resample` gives, looked up in a table while it is at hand: the int16 result is never in memory.
+
+    Args:
+        volume: As in `resample`.
+        target: As in `resample`.
+        table: 65,536 values, for -32768 to 32767 HU.
+
+    Returns:
+        uint8, shape of ``target`` (z, y, x).
+
+    Raises:
+        ValueError: As in `resample`, or if the table is shorter.
+    """
+    if table.shape != (TABLE_LENGTH,):
+        raise ValueError(f"a table of {TABLE_LENGTH} values expected, got the shape {table.shape}")
+    axes = _axes(volume.geometry, target)
+    return np.asarray(_interpolate_through(volume.array, np.int16(PADDING_HU), *axes, table))
+
+
+def resample_mask(mask: NDArray[np.uint8], geometry: Geometry, target: Geometry) -> UInt8Array:
+    """A mask on another grid with the same axes: 1 where its trilinear interpolation is at least a half.
+
+    Args:
+        mask: 0 or 1 (z, y, x).
+        geometry: Its grid.
+        target: As in `resample`.
+
+    Returns:
+        uint8, 0 or 1, shape of ``target`` (z, y, x).
+
+    Raises:
+        ValueError: As in `resample`.
+    """
+    return np.asarray(_interpolate_mask(mask, *_axes(geometry, target)))
+
+
+def _axes(source: Geometry, target: Geometry) -> tuple[NDArray[np.int32] | NDArray[np.float32], ...]:
+    """Lower neighbours and weights of the upper ones along z, y and x."""
+    if not np.allclose(source.direction, target.direction, atol=1e-6):
         raise ValueError("source and target must have the same axes; use to_canonical on both first")
-    start = volume.geometry.to_voxel([target.origin_xyz_mm])[0]
-    step = np.asarray(target.spacing_zyx_mm) / np.asarray(volume.geometry.spacing_zyx_mm)
-    axes = [
-        _axis(float(first), float(stride), count, length)
-        for first, stride, count, length in zip(start, step, target.shape_zyx, volume.array.shape, strict=True)
-    ]
-    (z0, wz), (y0, wy), (x0, wx) = axes
-    return _interpolate(volume.array, z0, wz, y0, wy, x0, wx)
+    start = source.to_voxel([target.origin_xyz_mm])[0]
+    step = np.asarray(target.spacing_zyx_mm) / np.asarray(source.spacing_zyx_mm)
+    sizes = zip(start.tolist(), step.tolist(), target.shape_zyx, source.shape_zyx, strict=True)
+    return tuple(part for first, stride, count, length in sizes for part in _axis(first, stride, count, length))
 
 
-def _axis(first: float, stride: float, count: int, length: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _axis(first: float, stride: float, count: int, length: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Lower neighbour and weight of the upper one for ``count`` samples along an axis of ``length`` voxels."""
     place = np.clip(first + stride * np.arange(count), 0.0, length - 1.0)
-    lower = np.minimum(place.astype(np.int64), max(length - 2, 0))
+    lower = np.minimum(place.astype(np.int32), max(length - 2, 0)).astype(np.int32)
     return lower, (place - lower).astype(np.float32)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _interpolate(array, z0, wz, y0, wy, x0, wx):  # type: ignore[no-untyped-def]  # pragma: no cover
-    depth, height, width = array.shape
+def _blend_row(array, floor, row, low, high, z, wz, y, wy):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Columns ``low`` to ``high`` between two slices and two rows; the last one is repeated behind them."""
+    depth, height, _ = array.shape
+    upper, far = min(z + 1, depth - 1), min(y + 1, height - 1)
+    a = (np.float32(1) - wz) * (np.float32(1) - wy)
+    b = (np.float32(1) - wz) * wy
+    c = wz * (np.float32(1) - wy)
+    d = wz * wy
+    for i in range(low, high):
+        row[i] = (
+            a * max(array[z, y, i], floor)
+            + b * max(array[z, far, i], floor)
+            + c * max(array[upper, y, i], floor)
+            + d * max(array[upper, far, i], floor)
+        )
+    row[high] = row[high - 1]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _interpolate(array, floor, z0, wz, y0, wy, x0, wx):  # type: ignore[no-untyped-def]  # pragma: no cover
+    width = array.shape[2]
     low, high = x0[0], min(x0[-1] + 2, width)
     out = np.empty((z0.size, y0.size, x0.size), np.int16)
     row = np.empty(width + 1, np.float32)
     for k in range(z0.size):
-        lower, upper = z0[k], min(z0[k] + 1, depth - 1)
         for j in range(y0.size):
-            near, far = y0[j], min(y0[j] + 1, height - 1)
-            a = (np.float32(1) - wz[k]) * (np.float32(1) - wy[j])
-            b = (np.float32(1) - wz[k]) * wy[j]
-            c = wz[k] * (np.float32(1) - wy[j])
-            d = wz[k] * wy[j]
-            for i in range(low, high):
-                row[i] = (
-                    a * array[lower, near, i]
-                    + b * array[lower, far, i]
-                    + c * array[upper, near, i]
-                    + d * array[upper, far, i]
-                )
-            row[high] = row[high - 1]
+            _blend_row(array, floor, row, low, high, z0[k], wz[k], y0[j], wy[j])
             for i in range(x0.size):
                 left = row[x0[i]]
                 out[k, j, i] = np.int16(np.floor(left + wx[i] * (row[x0[i] + 1] - left) + np.float32(0.5)))
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _interpolate_through(array, floor, z0, wz, y0, wy, x0, wx, table):  # type: ignore[no-untyped-def]  # pragma: no cover
+    width = array.shape[2]
+    low, high = x0[0], min(x0[-1] + 2, width)
+    out = np.empty((z0.size, y0.size, x0.size), np.uint8)
+    row = np.empty(width + 1, np.float32)
+    rounded = np.empty(x0.size, np.int32)
+    for k in range(z0.size):
+        for j in range(y0.size):
+            _blend_row(array, floor, row, low, high, z0[k], wz[k], y0[j], wy[j])
+            for i in range(x0.size):
+                left = row[x0[i]]
+                rounded[i] = np.int32(np.floor(left + wx[i] * (row[x0[i] + 1] - left) + np.float32(0.5)))
+            for i in range(x0.size):
+                out[k, j, i] = table[rounded[i] + 32768]
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _interpolate_mask(array, z0, wz, y0, wy, x0, wx):  # type: ignore[no-untyped-def]  # pragma: no cover
+    width = array.shape[2]
+    low, high = x0[0], min(x0[-1] + 2, width)
+    out = np.zeros((z0.size, y0.size, x0.size), np.uint8)
+    row = np.empty(width + 1, np.float32)
+    for k in range(z0.size):
+        for j in range(y0.size):
+            _blend_row(array, np.uint8(0), row, low, high, z0[k], wz[k], y0[j], wy[j])
+            if row[low:high].max() < np.float32(0.5):
+                continue
+            for i in range(x0.size):
+                left = row[x0[i]]
+                out[k, j, i] = left + wx[i] * (row[x0[i] + 1] - left) >= np.float32(0.5)
     return out
 
 
@@ -145,12 +230,12 @@ def block_means(volume: Volume, spacing_mm: float) -> Volume:
     """A coarse volume: means over whole blocks of voxels about ``spacing_mm`` wide.
 
     Args:
-        volume: Source; what is left over at the far ends is dropped.
+        volume: Source; what is left over at the far ends is dropped. Values below `PADDING_HU` count as that.
         spacing_mm: Width wanted; axes that are already coarser keep their spacing.
     """
     factors = [max(1, round(spacing_mm / spacing)) for spacing in volume.geometry.spacing_zyx_mm]
     factors = [min(factor, size) for factor, size in zip(factors, volume.array.shape, strict=True)]
-    array = _block_means(volume.array, *factors)
+    array = _block_means(volume.array, np.int16(PADDING_HU), *factors)
     origin = volume.geometry.to_world([[(factor - 1) / 2 for factor in factors]])[0]
     spacing = [s * factor for s, factor in zip(volume.geometry.spacing_zyx_mm, factors, strict=True)]
     geometry = Geometry(
@@ -163,7 +248,7 @@ def block_means(volume: Volume, spacing_mm: float) -> Volume:
 
 
 @numba.njit(cache=True, nogil=True)
-def _block_means(array, fz, fy, fx):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _block_means(array, floor, fz, fy, fx):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, height, width = array.shape[0] // fz, array.shape[1] // fy, array.shape[2] // fx
     out = np.empty((depth, height, width), np.int16)
     count = fz * fy * fx
@@ -174,7 +259,7 @@ def _block_means(array, fz, fy, fx):  # type: ignore[no-untyped-def]  # pragma: 
             for z in range(k * fz, (k + 1) * fz):
                 for y in range(j * fy, (j + 1) * fy):
                     for i in range(row.size):
-                        row[i] += array[z, y, i]
+                        row[i] += max(array[z, y, i], floor)
             for i in range(width):
                 out[k, j, i] = row[i * fx : (i + 1) * fx].sum() // count
     return out

@@ -1,8 +1,9 @@
-"""The scan store: one preprocessed scan is two chunked compressed arrays and one JSON record.
+"""The scan store: one preprocessed scan is two or three chunked compressed arrays and one JSON record.
 
-A store is a folder of ``<series_uid>.image.b2nd``, ``<series_uid>.lung.b2nd`` and ``<series_uid>.json``. The
-record is written last and removed first, so a scan exists exactly when its record does, and a killed writer leaves
-nothing that could be read. A scan whose preparation failed has a record too, with the reason and no arrays.
+A store is a folder of ``<series_uid>.image.b2nd``, ``<series_uid>.lung.b2nd``, ``<series_uid>.labels.b2nd`` where
+masks of findings are known, and ``<series_uid>.json``. The record is written last and removed first, so a scan exists
+exactly when its record does, and a killed writer leaves nothing that could be read. A scan whose preparation failed
+has a record too, with the reason and no arrays.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ BLOCK_EDGE = 32
 ZSTD_LEVEL = 1
 """CT noise does not compress further: higher levels cost time and win under 2 % of size."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when the layout of a record or an array changes; older scans are then prepared again."""
 
 INDEX_FILE = "index.json"
 """Names the scans of the last complete preparation; without it, every scan with a record belongs."""
 
 UInt8Array = NDArray[np.uint8]
+UInt16Array = NDArray[np.uint16]
 
 _UID_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
 
@@ -71,6 +73,10 @@ def _lung_path(folder: Path, series_uid: str) -> Path:
     return folder / f"{series_uid}.lung.b2nd"
 
 
+def _labels_path(folder: Path, series_uid: str) -> Path:
+    return folder / f"{series_uid}.labels.b2nd"
+
+
 def read_record(folder: Path, series_uid: str) -> dict[str, Any] | None:
     """The record of a scan, or None where there is none, or only a damaged one or one of an older format."""
     try:
@@ -91,12 +97,14 @@ class StoredScan:
         series_uid: The scan.
         geometry: Grid of the stored arrays: isotropic, canonical LPS axes, cropped to the lungs and a margin.
         hu_window: Hounsfield units that were quantised to 0 and 255.
+        has_labels: Whether masks of findings are stored.
     """
 
     folder: Path
     series_uid: str
     geometry: Geometry
     hu_window: tuple[float, float]
+    has_labels: bool = False
     _handles: dict[str, blosc2.NDArray] = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -117,6 +125,14 @@ class StoredScan:
         """The dilated lungs, uint8 0 or 1 (z, y, x), decompressed where indexed."""
         return self._open(_lung_path(self.folder, self.series_uid))
 
+    @property
+    def labels(self) -> blosc2.NDArray | None:
+        """Numbers of the findings, uint16 (z, y, x), 0 for none; None where no masks are stored.
+
+        A number is the last part of the ``finding_id`` in the table of findings.
+        """
+        return self._open(_labels_path(self.folder, self.series_uid)) if self.has_labels else None
+
     def patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt8Array:
         """A box of the image; what lies outside the scan is 0, the lower end of the window.
 
@@ -124,11 +140,21 @@ class StoredScan:
             start_zyx: First voxel (z, y, x), 0-based; may be negative.
             shape_zyx: Voxels along (z, y, x).
         """
-        return _padded_read(self.image, start_zyx, shape_zyx)
+        return np.asarray(_padded_read(self.image, start_zyx, shape_zyx))
 
     def lung_patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt8Array:
         """A box of the lung mask (0 or 1); what lies outside the scan is 0. Arguments as for `patch`."""
-        return _padded_read(self.lung, start_zyx, shape_zyx)
+        return np.asarray(_padded_read(self.lung, start_zyx, shape_zyx))
+
+    def label_patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt16Array:
+        """A box of the findings' numbers, uint16; 0 outside the scan and where no masks are stored.
+
+        Arguments as for `patch`.
+        """
+        labels = self.labels
+        if labels is None:
+            return np.zeros(tuple(shape_zyx), dtype=np.uint16)
+        return np.asarray(_padded_read(labels, start_zyx, shape_zyx))
 
     def _open(self, path: Path) -> blosc2.NDArray:
         handle = self._handles.get(path.name)
@@ -139,14 +165,14 @@ class StoredScan:
         return handle
 
 
-def _padded_read(array: blosc2.NDArray, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt8Array:
+def _padded_read(array: blosc2.NDArray, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> NDArray[Any]:
     start, shape = np.asarray(start_zyx, dtype=int), np.asarray(shape_zyx, dtype=int)
     low = np.clip(start, 0, array.shape)
     high = np.clip(start + shape, low, array.shape)
     inside = tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))
     if np.array_equal(high - low, shape):
         return np.asarray(array[inside])
-    patch = np.zeros(shape, dtype=np.uint8)
+    patch = np.zeros(shape, dtype=array.dtype)
     if (high > low).all():
         target = tuple(slice(first, last) for first, last in zip(low - start, high - start, strict=True))
         patch[target] = array[inside]
@@ -208,18 +234,35 @@ class ScanStore:
         Raises:
             InputError: the store does not hold the scan.
         """
+        if series_uid not in self._open:
+            record = self.record(series_uid)
+            low, high = record["hu_window"]
+            self._open[series_uid] = StoredScan(
+                self.folder,
+                series_uid,
+                Geometry.from_dict(record["geometry"]),
+                (float(low), float(high)),
+                bool(record["has_labels"]),
+            )
+        return self._open[series_uid]
+
+    def record(self, series_uid: str) -> dict[str, Any]:
+        """What is known of a scan without a look at its voxels.
+
+        Returns:
+            ``geometry``, ``hu_window``, ``has_labels``; ``histogram`` and ``lung_histogram``: 256 counts of the stored
+            values in the whole scan and inside the lung mask; ``lung_ml``: air-filled volume of the right and the
+            left lung in ml, where it was measured.
+
+        Raises:
+            InputError: the store does not hold the scan.
+        """
         if series_uid not in self:
             raise InputError(
                 f"{self.folder}: series_uid {series_uid!r} is not in the store of {len(self)} scans; "
                 "run the preprocess node, or look for the scan in `rejections`"
             )
-        if series_uid not in self._open:
-            record = self._records[series_uid]
-            low, high = record["hu_window"]
-            self._open[series_uid] = StoredScan(
-                self.folder, series_uid, Geometry.from_dict(record["geometry"]), (float(low), float(high))
-            )
-        return self._open[series_uid]
+        return dict(self._records[series_uid])
 
     def fingerprint(self) -> str:
         """Digest of what the store holds, from the keys in the records: no voxel is read."""
@@ -235,30 +278,41 @@ def write_scan(
     hu_window: tuple[float, float],
     *,
     key: str,
+    labels: UInt16Array | None = None,
+    lung_ml: tuple[float, float] | None = None,
 ) -> StoredScan:
     """Write one scan to a store; a killed write leaves the store without that scan.
 
     Args:
         folder: The store's folder, made where it is missing.
         series_uid: The scan.
-        image: Quantised image (z, y, x).
+        image: Quantised image, uint8 (z, y, x).
         lung: Lung mask, same shape.
         geometry: Grid of both arrays.
         hu_window: Hounsfield units of 0 and 255.
         key: Digest of everything the arrays were made from; `ScanStore.fingerprint` is built of these.
+        labels: Numbers of the findings, same shape; None where the scan has no masks.
+        lung_ml: Air-filled volume of the right and the left lung.
 
     Raises:
         InputError: shapes differ, or the uid cannot name a file.
     """
-    if not image.shape == lung.shape == tuple(geometry.shape_zyx):
+    arrays = {"image": image, "lung": lung} | ({} if labels is None else {"labels": labels})
+    if any(array.shape != tuple(geometry.shape_zyx) for array in arrays.values()):
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise InputError(
-            f"{series_uid}: image {image.shape}, lung {lung.shape} and geometry {tuple(geometry.shape_zyx)} "
-            "must have one shape (z, y, x)"
+            f"{series_uid}: {shapes} and geometry {tuple(geometry.shape_zyx)} must have one shape (z, y, x)"
         )
+    from medpipe.ct.histogram import histograms
+
+    lung = np.asarray(lung, dtype=np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
     forget_scan(folder, series_uid)
     _write_array(_image_path(folder, series_uid), image)
     _write_array(_lung_path(folder, series_uid), lung)
+    if labels is not None:
+        _write_array(_labels_path(folder, series_uid), labels)
+    whole, inside = histograms(image, lung)
     window = (float(hu_window[0]), float(hu_window[1]))
     write_json(
         record_path(folder, series_uid),
@@ -268,9 +322,13 @@ def write_scan(
             "key": key,
             "geometry": geometry.to_dict(),
             "hu_window": list(window),
+            "has_labels": labels is not None,
+            "lung_ml": None if lung_ml is None else [round(ml, 1) for ml in lung_ml],
+            "histogram": whole,
+            "lung_histogram": inside,
         },
     )
-    return StoredScan(folder, series_uid, geometry, window)
+    return StoredScan(folder, series_uid, geometry, window, labels is not None)
 
 
 def write_rejection(folder: Path, series_uid: str, code: str, reason: str, *, key: str) -> None:
@@ -301,6 +359,7 @@ def forget_scan(folder: Path, series_uid: str) -> None:
     record_path(folder, series_uid).unlink(missing_ok=True)
     _image_path(folder, series_uid).unlink(missing_ok=True)
     _lung_path(folder, series_uid).unlink(missing_ok=True)
+    _labels_path(folder, series_uid).unlink(missing_ok=True)
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> None:
@@ -308,7 +367,7 @@ def _write_array(path: Path, array: NDArray[Any]) -> None:
     blocks = tuple(min(BLOCK_EDGE, size) for size in chunks)
     with atomic_path(path) as temporary:
         blosc2.asarray(
-            np.ascontiguousarray(array, dtype=np.uint8),
+            np.ascontiguousarray(array),
             urlpath=str(temporary),
             mode="w",
             chunks=chunks,
