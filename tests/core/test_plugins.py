@@ -40,10 +40,10 @@ def test_a_reader_of_ones_own_is_one_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_name_that_is_no_module():
-    with pytest.raises(InputError, match="ingest_ct.readers: 'absent' is no module"):
+    with pytest.raises(InputError, match="ingest_ct.readers: 'absent' is none of luna16, dicom, images, and no module"):
         find_reader("absent")
 
 
 def test_a_module_that_is_no_reader():
     with pytest.raises(InputError, match=r"medpipe\.ct\.readers\.tables lacks SOURCE, content, discover"):
-        find_reader("tables")
+        find_reader("medpipe.ct.readers.tables")

@@ -95,7 +95,7 @@ def test_a_bad_scan_stops_no_other(raw: Path):
 def test_a_damaged_slice_is_found_at_intake(raw: Path):
     for file in (raw / "dicom" / "p" / "s").iterdir():
         file.write_bytes(file.read_bytes()[:-500])
-    assert codes(raw)["1.3"] == "unreadable"
+    assert codes(raw)["1.3"] == "truncated_pixels"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_real_scans_and_their_readers(shared_data: Path, tmp_path: Path):
     intake = intake_module.ingest(shared_data / "lidc", params, tmp_path)
     accepted = intake.scans[intake.scans["accepted"]]
     assert accepted["patient_id"].tolist() == ["LIDC-IDRI-0001", "LIDC-IDRI-0063"]
-    assert set(intake.scans["source"]) == {"lidc"}
+    assert set(accepted["source"]) == {"lidc"}
     assert set(intake.scans["rejection_code"].dropna()) == {"short_extent"}
     nodules = intake.nodules[intake.nodules["kind"] == "nodule"]
     assert nodules["diameter_mm"].round(1).tolist() == [23.1, 8.8, 7.0]
