@@ -38,7 +38,8 @@ def test_a_tile_shows_the_slice_in_a_lung_window_with_code_and_reason():
 
 
 @pytest.mark.parametrize(
-    "code", ["not_ct", "no_position", "unreadable", "secondary_capture", "localizer", "truncated_pixels", "new_code"]
+    "code",
+    ["not_ct", "no_position", "unreadable", "secondary_capture", "localizer", "truncated_pixels", "mixed_size", "new"],
 )
 def test_pixels_that_may_bear_a_name_are_never_drawn(code):
     assert code not in PICTURED_CODES

@@ -32,8 +32,8 @@ PICTURED_CODES = frozenset(
     }
 )
 """Rejections of CT slices with a place in the patient. Any other object (screenshots, reports, dose pages, films, what
-could not be read, series of mixed sizes, in which a page may lie) may have a patient's name burned into its pixels (DICOM
-PS3.15 E.3.1) and is never drawn."""
+could not be read, series of mixed sizes, in which a page may lie) may have a patient's name burned into its pixels
+(DICOM PS3.15 E.3.1) and is never drawn."""
 
 OWN_GREY_CODES = frozenset({"absurd_hu"})
 """Their values are no Hounsfield units: shown from the slice's own darkest to its brightest."""
