@@ -46,7 +46,7 @@ MAX_TILES = 24
 
 _COLUMNS = 6
 _TILE_INCHES = 2.5
-_TEXT_INCHES = 0.92
+_CODE_INCHES, _LINE_INCHES = 0.32, 0.125
 _CHARACTERS = 43
 _LINES = 5
 _OWN_GREY_QUANTILES = (0.01, 0.99)
@@ -114,15 +114,17 @@ def rejects_sheet(tiles: Sequence[RejectTile], title: str = "Rejected scans") ->
     n_rows = -(-len(shown) // n_columns)
     legend = _legend_lines(counts, int(n_columns * _TILE_INCHES * 11))
     header = 0.55 + 0.22 * len(legend)
-    width, height = n_columns * _TILE_INCHES, header + n_rows * (_TILE_INCHES + _TEXT_INCHES)
+    reasons = [_wrapped(tile.reason) for tile in shown]
+    row_inches = _TILE_INCHES + _CODE_INCHES + _LINE_INCHES * max(reason.count("\n") + 1 for reason in reasons)
+    width, height = n_columns * _TILE_INCHES, header + n_rows * row_inches
     figure = Figure(figsize=(width, height), facecolor=_BACKGROUND)
     total = sum(counts.values())
     number = f"{total} scans" if len(shown) == total else f"{total} scans, {len(shown)} of them shown"
     figure.text(0.1 / width, 1 - 0.15 / height, f"{title}: {number}", color=_TEXT, fontsize=13, va="top")
     _draw_legend(figure, legend, colours, (0.1 / width, 1 - 0.52 / height), height)
-    for position, tile in enumerate(shown):
+    for position, (tile, reason) in enumerate(zip(shown, reasons, strict=True)):
         row, column = divmod(position, n_columns)
-        left, top = column * _TILE_INCHES, header + row * (_TILE_INCHES + _TEXT_INCHES)
+        left, top = column * _TILE_INCHES, header + row * row_inches
         edge = _TILE_INCHES - 0.12
         box = ((left + 0.06) / width, 1 - (top + edge) / height, edge / width, edge / height)
         axes = figure.add_axes(box, facecolor=_PANEL)
@@ -130,7 +132,7 @@ def rejects_sheet(tiles: Sequence[RejectTile], title: str = "Rejected scans") ->
         place = ((left + 0.06) / width, 1 - (top + edge + 0.07) / height)
         figure.text(*place, tile.code, color=colours[tile.code], fontsize=8.5, weight="bold", va="top")
         below = (place[0], place[1] - 0.17 / height)
-        figure.text(*below, _wrapped(tile.reason), color=_TEXT, fontsize=7.2, va="top", linespacing=1.1)
+        figure.text(*below, reason, color=_TEXT, fontsize=7.2, va="top", linespacing=1.1)
     return figure
 
 
