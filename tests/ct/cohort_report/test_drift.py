@@ -25,7 +25,7 @@ def row(features: Features, split="test", n_permutations=4999) -> pd.Series:
     return table[table["split"] == split].iloc[0]
 
 
-def drift_of(cohort: Cohort, n_permutations=4999) -> pd.DataFrame:
+def drift_of(cohort: Cohort, n_permutations=1999) -> pd.DataFrame:
     features = collect(cohort.scans, cohort.nodules, cohort.splits, list(cohort.records), cohort.records)
     return drift_table(features, n_permutations=n_permutations)
 
