@@ -11,6 +11,10 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from medpipe.ct.readers.base import ScanReadError
 
@@ -23,15 +27,19 @@ MAX_COMPRESSION = 1032
 MAX_HEADER_BYTES = 65_536
 """Real headers of text take 1 to 2 KB; a data file in their place must not be read whole to find that out."""
 
+NIFTI_BYTES = 348
+"""Length of a NIfTI-1 header."""
+
 MAX_LINE = 1024
 """Longest line of a text header: ITK's MetaIO copies fields into arrays of fixed length."""
 
 MAX_DIMENSIONS = 5
 """Above it no scan is written, and from 10 on MetaIO writes behind its arrays."""
 
-_METAIMAGE_BYTES = {
-    "MET_CHAR": 1, "MET_UCHAR": 1, "MET_SHORT": 2, "MET_USHORT": 2, "MET_INT": 4, "MET_UINT": 4, "MET_LONG": 4,
-    "MET_ULONG": 4, "MET_LONG_LONG": 8, "MET_ULONG_LONG": 8, "MET_FLOAT": 4, "MET_DOUBLE": 8,
+_METAIMAGE_TYPES = {
+    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4", "MET_UINT": "u4",
+    "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4",
+    "MET_DOUBLE": "f8",
 }  # fmt: skip
 _METAIMAGE_VECTORS = {
     "ElementSpacing": 1, "ElementSize": 1, "Offset": 1, "Position": 1, "Origin": 1, "CenterOfRotation": 1,
@@ -39,11 +47,17 @@ _METAIMAGE_VECTORS = {
 }  # fmt: skip
 """Fields of n or n x n numbers, for n dimensions (https://itk.org/Wiki/ITK/MetaIO/Documentation)."""
 
-_NRRD_BYTES = (
-    (re.compile(r"(u|unsigned |signed )?char|u?int8(_t)?"), 1),
-    (re.compile(r"(u|unsigned |signed )?short( int)?|u?int16(_t)?"), 2),
-    (re.compile(r"(u|unsigned |signed )?int|u?int32(_t)?|float"), 4),
-    (re.compile(r"(u|unsigned |signed )?long ?long( int)?|u?int64(_t)?|double"), 8),
+_NRRD_TYPES = (
+    (re.compile(r"(signed )?char|int8(_t)?"), "i1"),
+    (re.compile(r"(unsigned |u)char|uint8(_t)?"), "u1"),
+    (re.compile(r"(signed )?short( int)?|int16(_t)?"), "i2"),
+    (re.compile(r"(unsigned |u)short( int)?|uint16(_t)?"), "u2"),
+    (re.compile(r"(signed )?int|int32(_t)?"), "i4"),
+    (re.compile(r"(unsigned |u)int|uint32(_t)?"), "u4"),
+    (re.compile(r"(signed )?long ?long( int)?|int64(_t)?"), "i8"),
+    (re.compile(r"(unsigned |u)long ?long( int)?|uint64(_t)?"), "u8"),
+    (re.compile(r"float"), "f4"),
+    (re.compile(r"double"), "f8"),
 )
 """Names of types (https://teem.sourceforge.net/nrrd/format.html#type)."""
 
@@ -57,14 +71,14 @@ class Declared:
 
     Attributes:
         size: Voxels along each axis in the order of the file, without axes of one voxel beyond the third.
-        voxel_bytes: Bytes a voxel.
+        dtype: Of a voxel as it is stored.
         data: File that holds the voxels; the header's own where they follow it.
         offset: Bytes before the first voxel at the least, when nothing is compressed.
         compressed: Whether the voxels (with NIfTI: the whole file) are compressed.
     """
 
     size: tuple[int, ...]
-    voxel_bytes: int
+    dtype: np.dtype[Any]
     data: Path
     offset: int = 0
     compressed: bool = False
@@ -72,7 +86,7 @@ class Declared:
     @property
     def n_bytes(self) -> int:
         """Bytes of all voxels."""
-        return math.prod(self.size) * self.voxel_bytes
+        return math.prod(self.size) * self.dtype.itemsize
 
 
 def check(declared: Declared) -> None:
@@ -117,7 +131,7 @@ def metaimage(file: Path) -> Declared:
             _numbers(fields[name], n_dims**power, name)
     if _integer(fields.get("ElementNumberOfChannels", "1"), "ElementNumberOfChannels") != 1:
         raise ScanReadError("A voxel holds several values, one expected.", "not_ct")
-    if fields["ElementType"] not in _METAIMAGE_BYTES:
+    if fields["ElementType"] not in _METAIMAGE_TYPES:
         raise ScanReadError("The header names a type of voxel that is no number.", "not_ct")
     if not _truth(fields.get("BinaryData", "True")):
         raise ScanReadError("The voxels are written as text, which is not read.")
@@ -129,7 +143,9 @@ def metaimage(file: Path) -> Declared:
         raise ScanReadError(f"The file of the voxels is cut short: {_size(data)} bytes, more are declared.")
     offset = end if local else max(0, _integer(fields.get("HeaderSize", "0"), "HeaderSize"))
     size = _sizes(fields["DimSize"], n_dims)
-    return Declared(size, _METAIMAGE_BYTES[fields["ElementType"]], data, offset, compressed)
+    msb = fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False"))
+    dtype = np.dtype(_METAIMAGE_TYPES[fields["ElementType"]]).newbyteorder(">" if _truth(msb) else "<")
+    return Declared(size, dtype, data, offset, compressed)
 
 
 def nrrd(file: Path) -> Declared:
@@ -148,19 +164,20 @@ def nrrd(file: Path) -> Declared:
     n_dims = _dimensions(fields["dimension"])
     if set(fields.get("kinds", "").lower().split()) - _NRRD_DOMAINS:
         raise ScanReadError("A voxel holds several values, one expected.", "not_ct")
-    voxel_bytes = next((size for names, size in _NRRD_BYTES if names.fullmatch(fields["type"].lower())), None)
-    if voxel_bytes is None:
+    dtype = next((np.dtype(code) for names, code in _NRRD_TYPES if names.fullmatch(fields["type"].lower())), None)
+    if dtype is None:
         raise ScanReadError("The header names a type of voxel that is no number.", "not_ct")
+    dtype = dtype.newbyteorder(">" if fields.get("endian", "little").lower() == "big" else "<")
     encoding = fields["encoding"].lower()
     if encoding not in {"raw", "gzip", "gz"}:
         raise ScanReadError("The voxels are neither raw nor compressed by gzip; other encodings are not read.")
-    for name in ("lineskip", "byteskip"):
-        _integer(fields.get(name, "0"), name)
+    lines_left_out, bytes_left_out = (_integer(fields.get(name, "0"), name) for name in ("lineskip", "byteskip"))
+    if encoding != "raw" and (lines_left_out or bytes_left_out):
+        raise ScanReadError("Compressed voxels with something before them are not read.")
     detached = fields.get("datafile")
     data = beside(file, detached) if detached else file
-    skipped = max(0, _integer(fields.get("byteskip", "0"), "byteskip"))
-    size = _sizes(fields["sizes"], n_dims)
-    return Declared(size, voxel_bytes, data, skipped if detached else end, encoding != "raw")
+    offset = max(0, bytes_left_out) if detached else end
+    return Declared(_sizes(fields["sizes"], n_dims), dtype, data, offset, encoding != "raw")
 
 
 def nifti(file: Path) -> Declared:
@@ -169,15 +186,9 @@ def nifti(file: Path) -> Declared:
     Raises:
         ScanReadError: If it is none, or holds values that no image has.
     """
-    from nibabel.nifti1 import Nifti1Header, data_type_codes
+    from nibabel.nifti1 import data_type_codes
 
-    block, compressed = _first_bytes(file, Nifti1Header.template_dtype.itemsize)
-    try:
-        header = Nifti1Header(block, check=False)
-    except Exception as error:  # nibabel's own classes, all for a block that is no header
-        raise ScanReadError("The file is no NIfTI-1 image.") from error
-    if header["magic"].item() != b"n+1" or int(header["sizeof_hdr"]) != len(block):
-        raise ScanReadError("The file is no NIfTI-1 image in one file.")
+    header, compressed = _nifti_header(file)
     dims = [int(number) for number in header["dim"]]
     if not 1 <= dims[0] <= 7 or min(dims[1 : dims[0] + 1]) < 1:
         raise ScanReadError("The header names a size that no image has.")
@@ -187,10 +198,37 @@ def nifti(file: Path) -> Declared:
     if data_type_codes.dtype[code].itemsize > 8:
         raise ScanReadError("The voxels are floating point numbers of more than 64 bits, which are not read.")
     offset = float(header["vox_offset"])
-    if not len(block) <= offset <= MAX_HEADER_BYTES:
+    if not NIFTI_BYTES <= offset <= MAX_HEADER_BYTES:
         raise ScanReadError("The header names a place of the voxels that no image has.")
     size = _without_single(dims[1 : dims[0] + 1])
-    return Declared(size, data_type_codes.dtype[code].itemsize, file, int(offset), compressed)
+    return Declared(size, data_type_codes.dtype[code], file, int(offset), compressed)
+
+
+def nifti_affines(file: Path) -> list[NDArray[np.float64]]:
+    """The 4 x 4 affines, from voxel (x, y, z) to world RAS millimetres, that a sane header tells: sform and qform.
+
+    Raises:
+        ScanReadError: If the file is no NIfTI-1 image.
+    """
+    header, _ = _nifti_header(file)
+    try:
+        affines = [header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]]
+    except Exception as error:  # nibabel's own classes, for a rotation that is none
+        raise ScanReadError("The header names axes that are no rotation.") from error
+    return [affine for affine in affines if affine is not None]
+
+
+def _nifti_header(file: Path) -> tuple[Any, bool]:
+    from nibabel.nifti1 import Nifti1Header
+
+    block, compressed = _first_bytes(file, NIFTI_BYTES)
+    try:
+        header = Nifti1Header(block, check=False)
+    except Exception as error:  # nibabel's own classes, all for a block that is no header
+        raise ScanReadError("The file is no NIfTI-1 image.") from error
+    if header["magic"].item() != b"n+1" or int(header["sizeof_hdr"]) != NIFTI_BYTES:
+        raise ScanReadError("The file is no NIfTI-1 image in one file.")
+    return header, compressed
 
 
 def beside(file: Path, name: str) -> Path:

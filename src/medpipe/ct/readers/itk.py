@@ -5,9 +5,11 @@ ITK takes every format to LPS world coordinates. It is only asked about files wh
 """
 
 import gzip
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,13 @@ AXIS_TOLERANCE = 1e-2
 
 MIN_DETERMINANT = 0.1
 """Smallest volume that three unit axes span; a grid of a CT leans by far less than that stands for."""
+
+SAME_PLACE_MM = 0.1
+"""Farthest that a corner of the volume may lie from where it is told to be, by the rounding of a header's numbers."""
+
+_CHUNK_BYTES = 1 << 22
+_EITHER_HEADER = 32
+"""Added to the window's size it lets zlib tell its own header from gzip's (https://docs.python.org/3/library/zlib)."""
 
 _INT16 = np.iinfo(np.int16)
 
@@ -88,7 +97,7 @@ def read_geometry(file: Path) -> Geometry:
     Raises:
         ScanReadError: If it is no volume of single numbers, or its voxels cannot be where they should.
     """
-    return _geometry(_opened(file))
+    return _geometry(file, _opened(file))
 
 
 def read_volume(file: Path) -> Volume:
@@ -98,7 +107,7 @@ def read_volume(file: Path) -> Volume:
         ScanReadError: If they cannot be read.
     """
     reader = _opened(file)
-    geometry = _geometry(reader)
+    geometry = _geometry(file, reader)
     return Volume(_as_int16(_voxels(file, reader)), geometry)
 
 
@@ -119,7 +128,7 @@ def read_labels(file: Path) -> tuple[NDArray[np.integer[Any]], Geometry]:
         ScanReadError: If it cannot be read or holds other numbers.
     """
     reader = _opened(file)
-    geometry = _geometry(reader)
+    geometry = _geometry(file, reader)
     values = _voxels(file, reader)
     if np.issubdtype(values.dtype, np.integer):
         return values, geometry
@@ -164,7 +173,7 @@ def _opened(file: Path) -> Any:
     return reader
 
 
-def _geometry(reader: Any) -> Geometry:
+def _geometry(file: Path, reader: Any) -> Geometry:
     geometry = Geometry.from_sitk(reader)
     axes, spacing = np.asarray(geometry.direction), np.asarray(geometry.spacing_zyx_mm)
     origin = np.asarray(geometry.origin_xyz_mm)
@@ -176,7 +185,23 @@ def _geometry(reader: Any) -> Geometry:
         raise ScanReadError("The header names a distance of voxels that no scan has.")
     if not (np.isfinite(origin).all() and (np.abs(origin) <= MAX_ORIGIN_MM).all()):
         raise ScanReadError("The header names a place in the world that no scan has.")
+    if _FORMATS[split_name(file)[1]] is _NIFTI:
+        _check_affines(image_headers.nifti_affines(file), geometry)
     return geometry
+
+
+def _check_affines(affines: Sequence[NDArray[np.float64]], geometry: Geometry) -> None:
+    """Checks that ITK's grid is one of those that the header tells of.
+
+    ITK takes the distance of voxels from ``pixdim`` even where the sform has another.
+    """
+    corners = np.array(list(product(*[(0, size - 1) for size in geometry.shape_zyx])))
+    world = geometry.to_world(corners)
+    told = [(corners[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]) * (-1, -1, 1) for affine in affines]  # RAS to LPS
+    if told and min(np.abs(points - world).max() for points in told) > SAME_PLACE_MM:
+        raise ScanReadError(
+            "The header contradicts itself: the sform has other distances than pixdim.", "contradictory"
+        )
 
 
 def _slice(file: Path, place: float) -> NDArray[np.int16]:
@@ -192,27 +217,49 @@ def _voxels(file: Path, reader: Any, slices: slice = slice(None)) -> NDArray[Any
     """The voxels (z, y, x) that were selected on ITK's reader."""
     import SimpleITK as sitk
 
-    if _FORMATS[split_name(file)[1]] is _NIFTI:
-        return _nifti_voxels(file, slices)
+    declared = _declared(file)
     try:
+        if _FORMATS[split_name(file)[1]] is _NIFTI:
+            return _nifti_voxels(declared, slices)
+        if declared.compressed:
+            return _inflated_voxels(declared, slices)
         with _quiet():
-            image = reader.Execute()
-    except (RuntimeError, MemoryError) as error:
-        raise ScanReadError("The voxels cannot be read.") from error
-    return np.asarray(sitk.GetArrayFromImage(image))
+            return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
+    except ScanReadError:
+        raise
+    except Exception as error:  # the libraries' own classes, and those of numpy and zlib
+        raise ScanReadError(f"The voxels cannot be read ({type(error).__name__}).") from error
 
 
-def _nifti_voxels(file: Path, slices: slice) -> NDArray[Any]:
+def _nifti_voxels(declared: Declared, slices: slice) -> NDArray[Any]:
     """Voxels by nibabel: of a damaged file ITK's library prints the name, which may be a patient's, to the console."""
     from nibabel.nifti1 import Nifti1Image
 
-    try:
-        with gzip.open(file, "rb") if _declared(file).compressed else file.open("rb") as stream:
-            stored = Nifti1Image.from_stream(stream).dataobj
-            values = stored[(slice(None), slice(None), slices, *[0] * (stored.ndim - 3))]
-    except Exception as error:  # nibabel's and zlib's own classes, and those of numpy
-        raise ScanReadError(f"The voxels cannot be read ({type(error).__name__}).") from error
+    with gzip.open(declared.data, "rb") if declared.compressed else declared.data.open("rb") as stream:
+        stored = Nifti1Image.from_stream(stream).dataobj
+        values = stored[(slice(None), slice(None), slices, *[0] * (stored.ndim - 3))]
+        if slices == slice(None):
+            while stream.read(_CHUNK_BYTES):  # the checksum stands behind the last voxel
+                pass
     return np.asarray(values).T
+
+
+def _inflated_voxels(declared: Declared, slices: slice) -> NDArray[Any]:
+    """Voxels of a zlib or gzip stream: of one that breaks off ITK makes a volume that is empty from there on."""
+    columns, rows, depth = declared.size
+    first, last, _ = slices.indices(depth)
+    values = np.empty(last * rows * columns * declared.dtype.itemsize, dtype=np.uint8)
+    inflater, filled = zlib.decompressobj(wbits=zlib.MAX_WBITS | _EITHER_HEADER), 0
+    with declared.data.open("rb") as stream:
+        stream.seek(declared.offset)
+        while filled < len(values) or (last == depth and not inflater.eof):
+            chunk = inflater.unconsumed_tail or stream.read(_CHUNK_BYTES)
+            part = inflater.decompress(chunk, max(1, min(len(values) - filled, _CHUNK_BYTES)))
+            if not (chunk or part) or len(part) > len(values) - filled:
+                raise ScanReadError("The compressed voxels are cut short, or are more than the header tells.")
+            values[filled : filled + len(part)] = np.frombuffer(part, dtype=np.uint8)
+            filled += len(part)
+    return values.view(declared.dtype).reshape(last, rows, columns)[first:]
 
 
 @contextmanager
