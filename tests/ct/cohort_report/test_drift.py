@@ -7,9 +7,9 @@ from medpipe.ct.cohort_report.drift import ALPHA, DRIFT_COLUMNS, MAX_GRID, drift
 from medpipe.ct.cohort_report.features import Feature, Features, HuHistograms, collect
 from tests.ct.cohort_report.cohorts import HU_WINDOW, Cohort, draw, histogram
 
-N_COHORTS = 120
-"""Cohorts without drift; at a rate of 5 %, more than 13 flagged ones have a chance of 0.4 %."""
-MOST_FLAGGED = 13
+N_COHORTS = 90
+"""Cohorts without drift; at a rate of 5 %, more than 11 flagged ones have a chance of 0.2 %."""
+MOST_FLAGGED = 11
 
 
 def feature(name, kind, train, test, patients=None) -> Features:
