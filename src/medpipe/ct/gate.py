@@ -19,25 +19,35 @@ MIN_SHARE = 0.03
 
 
 def check_geometry(geometry: Geometry, params: GateParams) -> Rejection | None:
-    """Whether there are enough slices, near enough to each other and far enough from first to last."""
+    """Whether there are enough slices, near enough to each other and far enough from first to last.
+
+    Distances are those between the planes of voxels, which under gantry tilt are nearer than the voxels' centres.
+    """
     canonical, _, _ = canonical_axes(geometry)
     slices = canonical.shape_zyx[0]
+    distances_zyx_mm = _plane_distances_zyx_mm(canonical)
     if min(canonical.shape_zyx) < params.min_slices:
         shape = " x ".join(map(str, canonical.shape_zyx))
         return Rejection(
             "too_few_slices", f"The scan has {shape} voxels, at least {params.min_slices} each way expected."
         )
-    if (widest := max(canonical.spacing_zyx_mm)) > params.max_slice_spacing_mm:
+    if (widest := max(distances_zyx_mm)) > params.max_slice_spacing_mm:
         return Rejection(
             "thick_slices",
             f"Neighbouring slices are {widest:.2f} mm apart, at most {params.max_slice_spacing_mm:g} mm allowed.",
         )
-    if (extent := (slices - 1) * canonical.spacing_zyx_mm[0]) < params.min_extent_mm:
+    if (extent := (slices - 1) * distances_zyx_mm[0]) < params.min_extent_mm:
         return Rejection(
             "short_extent",
             f"The scan is {extent:.0f} mm long, at least {params.min_extent_mm:g} mm expected.",
         )
     return None
+
+
+def _plane_distances_zyx_mm(geometry: Geometry) -> list[float]:
+    """Distance of neighbouring planes along each array axis; the spacing, where the axes are at right angles."""
+    steps = geometry.to_world(np.eye(3)) - geometry.to_world([(0, 0, 0)])
+    return [float(distance) for distance in 1 / np.linalg.norm(np.linalg.inv(steps), axis=0)]
 
 
 def check_hounsfield(voxels: NDArray[np.int16]) -> Rejection | None:

@@ -17,8 +17,34 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from medpipe.ct.params import GateParams, IngestCTParams
+from medpipe.ct.readers import ScanRef, dicom
+
 FRAMES = 4
 SIDE = 32
+LENIENT = GateParams(min_slices=2, min_extent_mm=0, max_slice_spacing_mm=20)
+
+
+def all_files(folder: Path) -> list[Path]:
+    """What intake hands to a reader."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+
+
+def discover(folder: Path, gate: GateParams = LENIENT) -> list[ScanRef]:
+    """The DICOM series below a folder."""
+    return dicom.discover(folder, all_files(folder), IngestCTParams(gate=gate, n_jobs=1))
+
+
+def the_scan(folder: Path, gate: GateParams = LENIENT) -> ScanRef:
+    """The only one."""
+    (scan,) = discover(folder, gate)
+    return scan
+
+
+def the_code(folder: Path, gate: GateParams = LENIENT) -> str | None:
+    """Code of its rejection; None where it is accepted."""
+    scan = the_scan(folder, gate)
+    return scan.rejection.code if scan.rejection else None
 
 
 def sources(awkward: Path) -> dict[str, bytes]:

@@ -196,10 +196,10 @@ def read_slice(path: Path) -> NDArray[np.int16]:
     Raises:
         ScanReadError: If it cannot be read.
     """
-    (header,) = read_headers([path])
-    if isinstance(header, BadFile):
-        raise ScanReadError(f"The file cannot be read as DICOM: {header.error}.")
-    return read_hounsfield([header])[0]
+    headers = read_headers([path])
+    if len(headers) != 1 or isinstance(headers[0], BadFile):
+        raise ScanReadError(f"The file holds {len(headers)} slices, or none that can be read; one expected.")
+    return read_hounsfield([headers[0]])[0]
 
 
 def content(raw: Path, path: str) -> list[Path]:

@@ -85,8 +85,10 @@ def _may_be_dicom(file: Path) -> bool:
     try:
         with open_file(file) as stream:
             start = stream.read(PREAMBLE_BYTES + 4)
-    except Exception:  # a damaged member of an archive fails in many ways; without DICOM's name it is passed over
+    except FileNotFoundError:  # a link to nowhere
         return False
+    except Exception:  # not to be read, as a damaged member of an archive: told as such rather than passed over
+        return True
     return start[PREAMBLE_BYTES:] == b"DICM" or start.startswith(GROUP_8_STARTS)
 
 

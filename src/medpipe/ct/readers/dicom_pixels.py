@@ -1,8 +1,8 @@
 """Hounsfield units of DICOM slices: pixels decoded, unused bits cleared, slope and intercept of each slice applied.
 
-Plain pixels are read straight from their place in the file. Compressed ones are decoded by pydicom with GDCM and CharLS
-(PS3.5 A.4). A codestream is only decoded if it has the size that the header declares, so that a damaged one cannot ask
-for gigabytes.
+Plain pixels are read straight from their place in the file. Compressed ones (PS3.5 A.4) are decoded by pydicom: RLE
+here, JPEG, JPEG-LS and JPEG 2000 by GDCM and CharLS in a process of its own, and only if the codestream has the size
+that the header declares.
 """
 
 from collections import defaultdict
@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medpipe.ct.readers.archive import open_file
+from medpipe.ct.readers.archive import archive_of, open_file
 from medpipe.ct.readers.base import ScanReadError
+from medpipe.ct.readers.dicom_decoding import decoder
 from medpipe.ct.readers.dicom_headers import lenient_reading
 from medpipe.ct.readers.dicom_records import (
-    DEFLATED,
     PLAIN_SYNTAXES,
     UNDEFINED_LENGTH,
     FileHeader,
@@ -28,9 +28,6 @@ PLAIN_BITS = (8, 16, 32)
 """Bits allocated to a value that can be read without a decoder."""
 
 RLE = "1.2.840.10008.1.2.5"
-TWELVE_BIT_JPEG = frozenset({f"1.2.840.10008.1.2.4.{number}" for number in (51, 53, 55)})
-"""JPEG extended, spectral selection and full progression: pydicom has no decoder for 12 bits, GDCM has."""
-
 MAX_HU = 3071
 """Highest Hounsfield unit of 12 bits with the usual intercept of -1024; padding above it would pass for metal."""
 
@@ -45,6 +42,7 @@ PIXEL_TAGS = [
 # fmt: on
 """Image pixel module, extended offset table and pixel data."""
 
+_CHUNK_BYTES = 1 << 20
 _INT16 = np.iinfo(np.int16)
 
 
@@ -128,6 +126,9 @@ def _plain_frames(file: FileHeader, place: PixelPlace, frames: Sequence[int]) ->
                 values = np.frombuffer(data, dtype=dtype).reshape(file.rows, file.columns)
                 values = values if place.little_endian else values.astype(dtype.newbyteorder("="))
                 yield _without_unused_bits(values, place)
+            if archive_of(file.path):  # its checksum is compared when a member was read to the end
+                while stream.read(_CHUNK_BYTES):
+                    pass
     except ScanReadError:
         raise
     except Exception as error:  # damaged archives fail in many ways
@@ -171,41 +172,17 @@ def _decoded(file: FileHeader, place: PixelPlace, data: Any, frame: int) -> NDAr
     from pydicom.pixels import get_decoder
     from pydicom.uid import UID
 
-    if place.syntax == DEFLATED or place.length != UNDEFINED_LENGTH:
+    if place.length != UNDEFINED_LENGTH or place.syntax == RLE:
         return np.asarray(get_decoder(UID(place.syntax)).as_array(data, index=frame, raw=True)[0])
     code = get_frame(data.PixelData, frame, number_of_frames=file.n_frames, extended_offsets=_offsets(data))
     if (size := codestream_size(code)) is not None and size != (file.rows, file.columns):
         raise ScanReadError(f"A compressed slice has {size[0]} x {size[1]} pixels, its header says otherwise.")
-    if place.syntax in TWELVE_BIT_JPEG and place.bits_stored > 8:
-        return _decode_12_bit_jpeg(code, file, place)
-    return np.asarray(get_decoder(UID(place.syntax)).as_array(data, index=frame, raw=True)[0])
+    return decoder().decode(file, place, code)
 
 
 def _offsets(data: Any) -> tuple[bytes, bytes] | None:
     table = data.get("ExtendedOffsetTable"), data.get("ExtendedOffsetTableLengths")
     return (table[0], table[1]) if table[0] and table[1] else None
-
-
-def _decode_12_bit_jpeg(code: bytes, file: FileHeader, place: PixelPlace) -> NDArray[Any]:
-    """A frame of lossy 12-bit JPEG by GDCM itself."""
-    import gdcm
-
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(code)
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    source, target = (gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010)) for _ in range(2))
-    source.SetValue(fragments.__ref__())
-    codec = gdcm.JPEGCodec()
-    codec.SetNumberOfDimensions(2)
-    codec.SetDimensions((file.columns, file.rows, 1))
-    codec.SetPixelFormat(gdcm.PixelFormat(1, 16, place.bits_stored, place.bits_stored - 1, int(place.signed)))
-    monochrome = gdcm.PhotometricInterpretation.GetPIType("MONOCHROME2")
-    codec.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(monochrome))
-    if not codec.Decode(source, target):
-        raise ScanReadError("The pixels of a slice cannot be decoded as 12-bit JPEG.")
-    values = target.GetByteValue().GetBuffer().encode("utf-8", "surrogateescape")
-    return np.frombuffer(values, dtype="<i2" if place.signed else "<u2").reshape(file.rows, file.columns)
 
 
 def codestream_size(code: bytes) -> tuple[int, int] | None:
