@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from medpipe.ct.geometry import Geometry
 from medpipe.ct.readers import ScanReadError, archive, dicom
 from medpipe.ct.volume import Volume
 from tests.ct.readers.dicom_samples import all_files, discover, the_scan
@@ -137,12 +138,13 @@ def test_a_damaged_member_is_told_beside_its_series(tmp_path: Path, chest: Volum
     assert [scan.rejection.code for scan in discover(raw) if scan.rejection] == ["missing_slices", "unreadable"]
 
 
-def test_a_flipped_bit_in_a_member_is_found(tmp_path: Path, chest: Volume):
+def test_a_flipped_bit_in_a_member_is_found(tmp_path: Path):
     raw = tmp_path / "raw"
-    write_dicom(tmp_path / "a", chest)
+    shape = (3, 256, 256)
+    write_dicom(tmp_path / "a", Volume(np.zeros(shape, dtype=np.int16), Geometry(shape, (3.0, 1.0, 1.0))))
     packed = zip_folder(tmp_path / "a", raw / "x.zip", zipfile.ZIP_STORED)
     with zipfile.ZipFile(packed) as opened:
-        pixels = opened.infolist()[5].header_offset + 5000  # of 10 kB
+        pixels = opened.infolist()[1].header_offset + 100_000  # of 131 kB; intake reads the beginning
     data = bytearray(packed.read_bytes())
     data[pixels] ^= 1
     packed.write_bytes(data)
