@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from medpipe.ct.airway import find_airway
+from medpipe.ct.components import bounding_box, fill_holes, fill_holes_in_plane, label
 from medpipe.ct.geometry import Geometry
-from medpipe.ct.morphology import dilate, erode, fill_holes, within
+from medpipe.ct.morphology import dilate, erode, within
 from medpipe.ct.params import LungParams
 from medpipe.ct.resample import block_means
 from medpipe.ct.volume import Volume
@@ -57,8 +57,6 @@ AROUND_BODY = 2
 """Coarse voxels that are kept around the patient."""
 
 RIGHT, LEFT = 1, 2
-
-_IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], dtype=bool)
 
 
 class NoLungsError(ValueError):
@@ -121,12 +119,12 @@ def find_lungs(volume: Volume, params: LungParams) -> Lungs:
 def _cropped_to_body(coarse: Volume) -> tuple[Volume, BoolArray]:
     """The part of a scan around the patient, and the patient in it: half of a scan is room and table."""
     body = _body(coarse.array)
-    boxes = ndimage.find_objects(body.view(np.uint8))
-    if not boxes:
+    found = bounding_box(body)
+    if found is None:
         return coarse, body
     box = tuple(
         slice(max(part.start - AROUND_BODY, 0), min(part.stop + AROUND_BODY, size))
-        for part, size in zip(boxes[0], body.shape, strict=True)
+        for part, size in zip(found, body.shape, strict=True)
     )
     array = np.ascontiguousarray(coarse.array[box])
     depth, height, width = array.shape
@@ -141,18 +139,10 @@ def _body(array: NDArray[np.int16]) -> BoolArray:
     Slice by slice, because in space the room reaches the lungs through the mouth and the cut ends of the scan.
     """
     tissue = array > TISSUE_ABOVE_HU
-    labels, count = ndimage.label(erode(tissue, 1))  # the thin shell of a table falls away
-    if count == 0:
+    labels, sizes = label(erode(tissue, 1))  # the thin shell of a table falls away
+    if len(sizes) == 1:
         return np.zeros_like(tissue)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    patient = dilate(labels == sizes.argmax(), 2) & tissue
-    outside, _ = ndimage.label(~patient, _IN_PLANE)
-    touching = np.zeros(outside.max() + 1, dtype=bool)
-    for edge in (outside[:, 0, :], outside[:, -1, :], outside[:, :, 0], outside[:, :, -1]):
-        touching[edge] = True
-    touching[0] = False
-    return np.asarray(~touching[outside])
+    return fill_holes_in_plane(dilate(labels == sizes.argmax(), 2) & tissue)
 
 
 def _lung_components(
@@ -161,13 +151,11 @@ def _lung_components(
     """Air inside the body, large enough for a lung, and neither airway nor plain gas."""
     air = (array < AIR_BELOW_HU) & body & ~airway
     air &= ~_gas_pockets(array, air, spacing_zyx_mm)
-    labels, _ = ndimage.label(air)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
+    labels, sizes = label(air)
     large = np.flatnonzero(sizes >= max(1.0, MIN_LUNG_SHARE * sizes.sum()))
     keep = np.zeros(sizes.size, dtype=bool)
-    for label in large:
-        keep[label] = np.median(array[labels == label]) > GAS_BELOW_HU
+    for number in large:
+        keep[number] = np.median(array[labels == number]) > GAS_BELOW_HU
     return keep[labels]
 
 
@@ -175,15 +163,12 @@ def _gas_pockets(array: NDArray[np.int16], air: BoolArray, spacing_zyx_mm: Seque
     """Gas with a wall of soft tissue: stomach and bowel, which hang on the lung where the diaphragm is thin."""
     gas = air & (array < GAS_BELOW_HU)
     pockets = np.zeros_like(air)
-    if not gas.any():
-        return pockets
-    labels, _ = ndimage.label(gas)
-    sizes = np.bincount(labels.ravel()) * (float(np.prod(spacing_zyx_mm)) / 1000)
-    sizes[0] = 0
-    boxes = ndimage.find_objects(labels)
-    for label in np.flatnonzero(sizes >= GAS_MIN_ML):
-        box = tuple(slice(max(part.start - 3, 0), part.stop + 3) for part in boxes[label - 1])
-        pocket = labels[box] == label
+    labels, sizes = label(gas)
+    for number in np.flatnonzero(sizes >= GAS_MIN_ML * 1000 / np.prod(spacing_zyx_mm)):
+        box = bounding_box(labels == number)
+        assert box is not None
+        box = tuple(slice(max(part.start - 3, 0), part.stop + 3) for part in box)
+        pocket = labels[box] == number
         shell = dilate(pocket, 3) & ~dilate(pocket, 1)
         if (array[box][shell] > TISSUE_ABOVE_HU).mean() > GAS_WALL_SHARE:
             pockets[box] |= dilate(pocket, 2)
@@ -199,15 +184,15 @@ def split(lungs: BoolArray, body: BoolArray, spacing_zyx_mm: Sequence[float]) ->
         spacing_zyx_mm: Of both.
     """
     sides = np.zeros(lungs.shape, dtype=np.uint8)
-    boxes = ndimage.find_objects(lungs.astype(np.uint8))
-    if not boxes:
+    box = bounding_box(lungs)
+    if box is None:
         return sides
-    part = np.ascontiguousarray(lungs[boxes[0]])
+    part = np.ascontiguousarray(lungs[box])
     for shrunk_mm in SPLIT_MM:
         core = ~within(~part, shrunk_mm, spacing_zyx_mm) if shrunk_mm else part
         markers = _two_lungs(core, spacing_zyx_mm)
         if markers is not None:
-            sides[boxes[0]] = _spread(markers, part)
+            sides[box] = _with_the_rest(_spread(markers, part), part)
             return sides
     columns = np.flatnonzero(body.any(axis=(0, 1)))
     middle = (columns[0] + columns[-1]) / 2
@@ -217,25 +202,30 @@ def split(lungs: BoolArray, body: BoolArray, spacing_zyx_mm: Sequence[float]) ->
 
 def _two_lungs(core: BoolArray, spacing_zyx_mm: Sequence[float]) -> NDArray[np.uint8] | None:
     """The two largest pieces as 1 (right) and 2 (left); None where they are not two lungs side by side."""
-    labels, count = ndimage.label(core)
-    if count < 2:
+    labels, sizes = label(core)
+    if len(sizes) < 3:
         return None
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
     first, second = np.argsort(sizes)[:-3:-1]
     if sizes[second] < MIN_LUNG_SHARE * sizes.sum():
         return None
     columns = np.arange(labels.shape[2])
-    middles = [float(np.average(columns, weights=(labels == label).sum(axis=(0, 1)))) for label in (first, second)]
+    middles = [float(np.average(columns, weights=(labels == one).sum(axis=(0, 1)))) for one in (first, second)]
     if abs(middles[0] - middles[1]) * spacing_zyx_mm[2] < SPLIT_APART_MM:
         return None
-    side_of = np.zeros(count + 1, dtype=np.uint8)
+    side_of = np.zeros(len(sizes), dtype=np.uint8)
     side_of[first], side_of[second] = (RIGHT, LEFT) if middles[0] < middles[1] else (LEFT, RIGHT)
-    middle = sum(middles) / 2
-    for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        if label not in (first, second):
-            side_of[label] = RIGHT if (box[2].start + box[2].stop - 1) / 2 < middle else LEFT
     return np.asarray(side_of[labels])
+
+
+def _with_the_rest(sides: NDArray[np.uint8], lungs: BoolArray) -> NDArray[np.uint8]:
+    """Parts that hang on neither lung (a lobe behind a fissure) go to the side they lie on."""
+    rest, sizes = label(lungs & (sides == 0))
+    columns = np.arange(sides.shape[2])
+    middles = [np.average(columns, weights=(sides == side).sum(axis=(0, 1))) for side in (RIGHT, LEFT)]
+    for number in range(1, len(sizes)):
+        middle = np.average(columns, weights=(rest == number).sum(axis=(0, 1)))
+        sides[rest == number] = RIGHT if middle < sum(middles) / 2 else LEFT
+    return sides
 
 
 @numba.njit(cache=True, nogil=True)
@@ -287,7 +277,8 @@ def close(lung: BoolArray, spacing_zyx_mm: Sequence[float], closing_mm: float) -
         closing_mm: Radius of the ball.
     """
     reach = [int(np.ceil(closing_mm / spacing)) + 1 for spacing in spacing_zyx_mm]
-    box = ndimage.find_objects(lung.astype(np.uint8))[0]
+    box = bounding_box(lung)
+    assert box is not None
     whole = np.pad(lung[box], [(n, n) for n in reach])
     if closing_mm > 0:
         whole = ~within(~within(whole, closing_mm, spacing_zyx_mm), closing_mm, spacing_zyx_mm)

@@ -1,12 +1,15 @@
-"""Morphology of masks on coarse grids: steps along the axes, balls in millimetres, holes."""
+"""Morphology of masks on coarse grids: steps along the axes, and balls in millimetres."""
 
 from collections.abc import Sequence
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 BoolArray = NDArray[np.bool_]
+
+ROUNDING_MM = 1e-6
+"""Voxels at the very distance asked for are within it, however their squares were rounded."""
 
 
 def dilate(mask: BoolArray, steps: int) -> BoolArray:
@@ -26,32 +29,70 @@ def erode(mask: BoolArray, steps: int) -> BoolArray:
     return ~dilate(~mask, steps)
 
 
-def fill_holes(mask: BoolArray) -> BoolArray:
-    """The mask and all that is cut off by it from the edges of the array."""
-    background, _ = ndimage.label(np.pad(~mask, 1, constant_values=True))
-    inner = (slice(1, -1),) * mask.ndim
-    return np.asarray(background[inner] != background[(0,) * mask.ndim])
+def within(mask: BoolArray, distance_mm: float, spacing_zyx_mm: Sequence[float]) -> BoolArray:
+    """All voxels within a distance of the mask: the union of balls around its voxels.
 
-
-def within(mask: BoolArray, distance_mm: float, spacing_mm: Sequence[float]) -> BoolArray:
-    """All voxels within a distance of the mask: the squared Euclidean distance, axis by axis, no farther than asked.
-
-    The distance is separable (Saito and Toriwaki, Pattern Recognition 1994): along each axis the new square is the
-    least of the neighbours' squares plus the step squared.
+    A ball is a bundle of rods along x, so the mask is widened once for every length of rod, and whole rows are united.
 
     Args:
-        mask: In any number of dimensions.
+        mask: (z, y, x).
         distance_mm: Between centres of voxels.
-        spacing_mm: Of the voxels, in the order of the axes.
+        spacing_zyx_mm: Of the voxels.
     """
-    beyond = np.float32(2 * distance_mm**2 + 1)
-    squares = np.where(mask, np.float32(0), beyond)
-    for axis, spacing in enumerate(spacing_mm):
-        least = squares.copy()
-        along, source = np.moveaxis(least, axis, 0), np.moveaxis(squares, axis, 0)
-        for step in range(1, min(int(distance_mm / spacing), mask.shape[axis] - 1) + 1):
-            added = np.float32((step * spacing) ** 2)
-            np.minimum(along[step:], source[:-step] + added, out=along[step:])
-            np.minimum(along[:-step], source[step:] + added, out=along[:-step])
-        squares = least
-    return np.asarray(squares <= np.float32(distance_mm**2 + 1e-3))
+    reach = [
+        min(int((distance_mm + ROUNDING_MM) / spacing), size - 1)
+        for spacing, size in zip(spacing_zyx_mm, mask.shape, strict=True)
+    ]
+    dz, dy = np.meshgrid(np.arange(reach[0] + 1), np.arange(reach[1] + 1), indexing="ij")
+    left_mm2 = (distance_mm + ROUNDING_MM) ** 2 - (dz * spacing_zyx_mm[0]) ** 2 - (dy * spacing_zyx_mm[1]) ** 2
+    rods = np.floor(np.sqrt(np.maximum(left_mm2, 0)) / spacing_zyx_mm[2])
+    rods = np.where(left_mm2 < 0, -1, np.minimum(rods, mask.shape[2] - 1)).astype(np.int64)
+    return np.asarray(_unite_balls(np.ascontiguousarray(mask).view(np.uint8), rods).view(np.bool_))
+
+
+@numba.njit(cache=True, nogil=True)
+def _unite_balls(mask, rods):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Every row united with the rows around it, widened by ``rods[|dz|, |dy|]``; -1 is out of reach.
+
+    Rows are packed into words of 64 voxels, so that one operation unites as many.
+    """
+    depth, height, width = mask.shape
+    n_words = (width + 63) // 64
+    wide = np.zeros((depth, height, n_words), np.uint64)
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                wide[z, y, x >> 6] |= np.uint64(mask[z, y, x]) << np.uint64(x & 63)
+    united = np.zeros((depth, height, n_words), np.uint64)
+    for length in range(rods.max() + 1):
+        if length > 0:
+            _widen(wide)
+        for dz in range(-rods.shape[0] + 1, rods.shape[0]):
+            for dy in range(-rods.shape[1] + 1, rods.shape[1]):
+                if rods[abs(dz), abs(dy)] != length:
+                    continue
+                for z in range(max(0, -dz), min(depth, depth - dz)):
+                    for y in range(max(0, -dy), min(height, height - dy)):
+                        for w in range(n_words):
+                            united[z, y, w] |= wide[z + dz, y + dy, w]
+    out = np.empty(mask.shape, np.uint8)
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                out[z, y, x] = (united[z, y, x >> 6] >> np.uint64(x & 63)) & np.uint64(1)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _widen(words):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Sets the neighbours along x of all bits that are set."""
+    one, top = np.uint64(1), np.uint64(63)
+    depth, height, n_words = words.shape
+    for z in range(depth):
+        for y in range(height):
+            before = np.uint64(0)  # the word to the left as it was
+            for w in range(n_words):
+                word = words[z, y, w]
+                after = words[z, y, w + 1] if w + 1 < n_words else np.uint64(0)
+                words[z, y, w] = word | (word << one) | (word >> one) | (before >> top) | (after << top)
+                before = word
