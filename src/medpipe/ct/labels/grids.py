@@ -86,10 +86,11 @@ def onto_grid(mask: LesionMask, grid: Geometry, scan: Geometry) -> LesionMask | 
         return None
     from scipy.ndimage import affine_transform
 
+    edged = np.pad(mask.voxels, 1).astype(np.uint8)  # SciPy ends a grid at its outermost centres, not half a voxel on
     found = affine_transform(
-        mask.voxels.astype(np.uint8),
+        edged,
         matrix,
-        offset + matrix @ low - np.asarray(mask.start_zyx),
+        offset + matrix @ low - np.asarray(mask.start_zyx) + 1,
         tuple((high - low).tolist()),
         order=0,
         mode="constant",

@@ -17,7 +17,7 @@ def read_csv(file: Path, columns: Sequence[str], text: Sequence[str]) -> pd.Data
         text: Columns read as text (series uids look like numbers and must not become any).
 
     Raises:
-        InputError: If a column is missing or a value is no number; the message names file and column.
+        InputError: If a column is missing, a text is empty or a value is no number; the message names file and column.
     """
     try:
         table = pd.read_csv(file, dtype=dict.fromkeys(text, "str"), skipinitialspace=True)
@@ -29,6 +29,9 @@ def read_csv(file: Path, columns: Sequence[str], text: Sequence[str]) -> pd.Data
             f"found {', '.join(map(str, table.columns))}"
         )
     for name in columns:
+        if name in text and (empty := table[name].isna()).any():
+            line = int(empty.to_numpy().argmax()) + 2  # as an editor counts, below the header
+            raise InputError(f"{file}: column {name!r} holds nothing in line {line}")
         if name not in text and not pd.api.types.is_numeric_dtype(table[name]):
             bad = table.loc[pd.to_numeric(table[name], errors="coerce").isna(), name]
             raise InputError(f"{file}: column {name!r} holds {bad.iloc[0]!r}, a number is expected")
@@ -45,7 +48,7 @@ def read_patients(files: Sequence[Path]) -> dict[str, str]:
         InputError: If a table lacks a column.
     """
     columns = ("series_uid", "patient_id")
-    tables = [read_csv(file, columns, text=columns).dropna() for file in files if file.name == "patients.csv"]
+    tables = [read_csv(file, columns, text=columns) for file in files if file.name == "patients.csv"]
     return {
         uid: patient for table in tables for uid, patient in zip(table["series_uid"], table["patient_id"], strict=True)
     }
