@@ -223,12 +223,24 @@ def _voxels(file: Path, reader: Any, slices: slice = slice(None)) -> NDArray[Any
             return _nifti_voxels(declared, slices)
         if declared.compressed:
             return _inflated_voxels(declared, slices)
+        if declared.data != file and declared.data.stat().st_size == declared.n_bytes:
+            return _plain_voxels(declared, slices)
         with _quiet():
             return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
     except ScanReadError:
         raise
     except Exception as error:  # the libraries' own classes, and those of numpy and zlib
         raise ScanReadError(f"The voxels cannot be read ({type(error).__name__}).") from error
+
+
+def _plain_voxels(declared: Declared, slices: slice) -> NDArray[Any]:
+    """Voxels of a file that holds nothing else: ITK keeps them twice and takes six times as long."""
+    columns, rows, depth = declared.size
+    first, last, _ = slices.indices(depth)
+    plane = rows * columns
+    skipped = first * plane * declared.dtype.itemsize
+    values = np.fromfile(declared.data, declared.dtype, count=(last - first) * plane, offset=skipped)
+    return values.reshape(last - first, rows, columns)
 
 
 def _nifti_voxels(declared: Declared, slices: slice) -> NDArray[Any]:
