@@ -1,5 +1,6 @@
 """Small DICOM files of many kinds, made from real ones, and ways to damage them."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pydicom
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
@@ -19,9 +23,18 @@ from pydicom.uid import (
 
 from medpipe.ct.params import GateParams, IngestCTParams
 from medpipe.ct.readers import ScanRef, dicom
+from medpipe.ct.readers.dicom_headers import FILE_TAGS
 
 FRAMES = 4
 SIDE = 32
+# fmt: off
+ODD_VALUES = (
+    b"", b" ", b"\\", bytes(4), b"-1", b"0", b"1", b"nan ", b"inf ", b"1e999 ", b"-1e300\\1e300\\1 ", b"1\\2 ", b"1.5 ",
+    b"1\\0\\0\\0\\1\\0 ", b"99999999999999999999", b"\xff\xff", b"\xff" * 4, b"\xff" * 8, b"\x00\x80", b"\x01\x00",
+    b"Caf\xe9", b"LOCALIZER ", b"A\\B\\LOCALIZER ", b"CT", b"YES ", b"x" * 300, b"1.2.840.10008.5.1.4.1.1.7\0",
+    b"20061219111154.812+0100 ",
+)
+# fmt: on
 LENIENT = GateParams(min_slices=2, min_extent_mm=0, max_slice_spacing_mm=20)
 
 
@@ -144,6 +157,30 @@ def item(**values: Any) -> Dataset:
     for name, value in values.items():
         setattr(data, name, value)
     return data
+
+
+def odd_values(data: bytes, rng: np.random.Generator) -> bytes:
+    """Bytes of a file in which one to four of the elements that readers look at hold something odd."""
+    header = pydicom.dcmread(BytesIO(data))
+    looked_at = [Tag(tag) for tag in FILE_TAGS]
+    places = [(header, tag) for tag in looked_at]
+    places += [(element_item, element.tag) for element_item in _items(header) for element in element_item]
+    for at in rng.integers(0, len(places), rng.integers(1, 5)):
+        owner, tag = places[at]
+        value = ODD_VALUES[rng.integers(len(ODD_VALUES))]
+        vr = dictionary_VR(tag).split()[0]
+        owner[tag] = RawDataElement(tag, vr if vr != "SQ" else "UN", len(value), value, 0, False, True)
+    stream = BytesIO()
+    pydicom.dcmwrite(stream, header)
+    return stream.getvalue()
+
+
+def _items(data: Dataset) -> Iterator[Dataset]:
+    for element in data:
+        if element.VR == "SQ":
+            for one in element.value:
+                yield one
+                yield from _items(one)
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> bytes:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import highdicom
 import numpy as np
 import pydicom
 import pytest
@@ -33,6 +34,18 @@ def test_frames_are_slices(tmp_path: Path, small: Path, syntax: str | None):
     np.testing.assert_array_equal(volume.array, expected(small))
     assert scan.samples == ("scan#frame=2", "scan#frame=1", "scan#frame=1")
     np.testing.assert_array_equal(dicom.read_samples(tmp_path, scan), volume.array[[1, 2, 2]])
+
+
+def test_real_frames_lie_where_highdicom_puts_them(shared_data: Path, tmp_path: Path):
+    file = shared_data / "awkward_dicom" / "pydicom" / "eCT_Supplemental.dcm"
+    (tmp_path / "scan").symlink_to(file)
+    scan = the_scan(tmp_path)
+    volume = dicom.read_volume(tmp_path, scan.path, scan.series_uid)
+    expected = highdicom.imread(file).get_volume(apply_modality_transform=True)
+    np.testing.assert_array_equal(volume.array[::-1], expected.array)  # highdicom goes against the normal here
+    corners = np.array([(k, j, i) for k in (0, 1) for j in (0, 511) for i in (0, 511)])
+    world = corners @ expected.affine[:3, :3].T + expected.affine[:3, 3]
+    np.testing.assert_allclose(volume.geometry.to_world(corners * [-1, 1, 1] + [1, 0, 0]), world, atol=1e-6)
 
 
 def test_what_all_frames_share_may_be_with_each_and_the_other_way_round(tmp_path: Path, small: Path):

@@ -13,7 +13,7 @@ import pydicom
 import pytest
 
 from medpipe.ct.readers import ScanReadError, dicom
-from tests.ct.readers.dicom_samples import damaged, discover, sources
+from tests.ct.readers.dicom_samples import damaged, discover, odd_values, sources
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*for VR UI")  # the uids of some real files
 
@@ -95,6 +95,21 @@ def test_damage_ends_in_a_reason(tmp_path: Path, files: dict[str, bytes], kind: 
         bad.unlink()
     assert sum(outcomes.values()) == INPUTS_A_KIND
     assert len(outcomes) > 2, outcomes
+
+
+@needs_alarm
+@pytest.mark.parametrize("kind", ["plain", "enhanced", "jpeg_lossless"])
+def test_odd_values_end_in_a_reason(tmp_path: Path, files: dict[str, bytes], kind: str):
+    rng = np.random.default_rng(3)
+    (tmp_path / "good").write_bytes(one_slice_above(files[kind]))
+    outcomes: Counter[str] = Counter()
+    for number in range(INPUTS_A_KIND):
+        (tmp_path / f"{number}.dcm").write_bytes(odd_values(files[kind], rng))
+        with time_limit():
+            outcomes[outcome(tmp_path)] += 1
+        (tmp_path / f"{number}.dcm").unlink()
+    assert sum(outcomes.values()) == INPUTS_A_KIND
+    assert len(outcomes) > 3, outcomes
 
 
 @needs_alarm

@@ -17,6 +17,8 @@ from medpipe.ct.readers.base import ScanReadError
 from medpipe.ct.readers.dicom_decoding import decoder
 from medpipe.ct.readers.dicom_headers import lenient_reading
 from medpipe.ct.readers.dicom_records import (
+    MAX_SLICE_PIXELS,
+    MAX_VOXELS,
     PLAIN_SYNTAXES,
     UNDEFINED_LENGTH,
     FileHeader,
@@ -58,7 +60,10 @@ def read_hounsfield(slices: Sequence[SliceHeader]) -> NDArray[np.int16]:
     Raises:
         ScanReadError: If one cannot be read or decoded.
     """
-    array = np.empty((len(slices), slices[0].file.rows, slices[0].file.columns), dtype=np.int16)
+    rows, columns = slices[0].file.rows, slices[0].file.columns
+    if not 0 < rows * columns <= MAX_SLICE_PIXELS or len(slices) * rows * columns > MAX_VOXELS:
+        raise ScanReadError(f"{len(slices)} slices of {rows} x {columns} pixels are no volume.")
+    array = np.empty((len(slices), rows, columns), dtype=np.int16)
     places: dict[str, list[int]] = defaultdict(list)
     for k, header in enumerate(slices):
         places[str(header.file.path)].append(k)
@@ -75,9 +80,10 @@ def _to_hounsfield(values: NDArray[Any], header: SliceHeader, out: NDArray[np.in
     place, slope, intercept = header.file.pixels, header.slope, header.intercept
     assert place is not None
     if slope == 1 and intercept.is_integer():
-        low, high = int(values.min()) + intercept, int(values.max()) + intercept
-        if values.dtype == np.int16 and _INT16.min <= min(low, intercept) and max(high, intercept) <= _INT16.max:
-            np.add(values, np.int16(intercept), out=out)
+        lowest, highest = int(values.min()), int(values.max())
+        low, high = lowest + intercept, highest + intercept
+        if _INT16.min <= min(low, lowest, intercept) and max(high, highest, intercept) <= _INT16.max:
+            np.add(values.astype(np.int16, copy=False), np.int16(intercept), out=out)
         else:
             np.clip(values.astype(np.int64) + int(intercept), _INT16.min, _INT16.max, out=out, casting="unsafe")
     else:

@@ -12,6 +12,12 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 UNDEFINED_LENGTH = 0xFFFFFFFF
 """Length of pixel data that is encapsulated, as all compressed data are (PS3.5 A.4)."""
 
+MAX_SLICE_PIXELS = 1 << 26
+"""More pixels in a slice (8192 x 8192) than any CT has."""
+
+MAX_VOXELS = 1 << 31
+"""More voxels than a scan of 0.3 mm has from head to toe: 4 GiB."""
+
 TIME_TAGS = (0x00200100, 0x00209128, 0x00209241, 0x00209153, 0x00181060, 0x00200012, 0x00080032, 0x00080033)
 """What tells phases apart, best first: temporal position identifier and index, percentage and delay of the cardiac
 phase, trigger time, acquisition number, acquisition time, content time."""

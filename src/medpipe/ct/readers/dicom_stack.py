@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from medpipe.ct.geometry import Geometry, tuple_of_3
 from medpipe.ct.params import GateParams
 from medpipe.ct.readers.base import Rejection
-from medpipe.ct.readers.dicom_records import DEFLATED, PLAIN_SYNTAXES, UNDEFINED_LENGTH, SliceHeader
+from medpipe.ct.readers.dicom_records import (
+    DEFLATED,
+    MAX_SLICE_PIXELS,
+    MAX_VOXELS,
+    PLAIN_SYNTAXES,
+    UNDEFINED_LENGTH,
+    SliceHeader,
+)
 from medpipe.ct.readers.dicom_series import along_normal, imaging_slices, is_localizer, one_phase, slice_normal
 
 ORIENTATION_TOLERANCE = 1e-3
@@ -26,13 +33,15 @@ SIDEWAYS_MM = 0.5
 MAX_COORDINATE_MM = 1e5
 """Positions farther away, and pixels larger, are nonsense; the tables of scanners move by some metres."""
 
-MAX_SLICE_PIXELS = 1 << 26
-"""More pixels in a slice (8192 x 8192) than any CT has."""
-
-MAX_VOXELS = 1 << 31
-"""More voxels than a scan of 0.3 mm has from head to toe: 4 GiB."""
-
 BITS = (8, 16, 32)
+
+# fmt: off
+MODALITIES = frozenset({
+    "MR", "PT", "NM", "US", "CR", "DX", "MG", "XA", "RF", "ES", "XC", "SM", "OT", "SC", "SR", "PR", "KO", "DOC", "REG",
+    "FID", "RWV", "AU", "ECG", "RTPLAN", "RTDOSE", "RTIMAGE", "RTRECORD", "BI", "IVUS", "OCT", "OP", "BMD", "M3D",
+})
+# fmt: on
+"""Modalities that are named in a reason (PS3.3 C.7.3.1.1.1); any other text might be anything."""
 
 Check = Callable[[Sequence[SliceHeader]], Rejection | None]
 
@@ -76,7 +85,7 @@ def _is_ct(slices: Sequence[SliceHeader]) -> Rejection | None:
     other = next((header for header in slices if header.file.modality != "CT"), None)
     if other is not None:
         modality = other.file.modality
-        known = modality if modality.isalpha() and modality.isupper() and len(modality) <= 8 else "another"
+        known = modality if modality in MODALITIES else "another"
         return Rejection("not_ct", f"The modality is {known if modality else 'not given'}, CT expected.", _at(other))
     coloured = [header for header in slices if header.file.n_samples != 1 or "PALETTE" in header.file.photometric]
     if coloured:
@@ -146,6 +155,8 @@ def _has_place(header: SliceHeader) -> bool:
 
 
 def _is_uniform(slices: Sequence[SliceHeader]) -> Rejection | None:
+    if (patients := len({header.file.patient_id for header in slices})) > 1:
+        return Rejection("mixed_patients", f"The slices are of {patients} patients, though of one series.")
     sizes = sorted({(header.file.rows, header.file.columns) for header in slices})
     if len(sizes) > 1:
         text = ", ".join(f"{rows} x {columns}" for rows, columns in sizes[:4])
