@@ -12,7 +12,7 @@ from medpipe.ct.geometry import Geometry
 from medpipe.ct.labels.base import Finding, LabelJob
 from medpipe.ct.volume import Volume
 
-RADIUS_MM = 8.0
+RADIUS_MM = 8.1
 SHAPE = (24, 40, 44)
 SPACING = (2.0, 1.2, 1.0)
 

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from medpipe.ct.labels.base import LabelJob
+from medpipe.ct.labels.base import LabelError, LabelJob
 from medpipe.ct.labels.neighbours import failed, is_dicom, series_beside
 from medpipe.ct.readers.archive import open_file
 from medpipe.ct.readers.base import ScanRef
@@ -74,7 +74,8 @@ def jobs_of_objects(
     files: Sequence[Path],
     scans: Sequence[ScanRef],
     sop_classes: Sequence[str],
-    tags: Sequence[str],
+    required: Sequence[str],
+    optional: Sequence[str],
     job_of: Callable[[Path, Any], LabelJob | None],
     damaged: str,
 ) -> dict[str, list[LabelJob]]:
@@ -88,22 +89,26 @@ def jobs_of_objects(
         files: All files below it.
         scans: All scans found.
         sop_classes: Classes of object.
-        tags: Elements of the header that are needed, by keyword.
-        job_of: Gives the job of a file by its header, None where it holds no finding.
+        required: Elements of the header without which an object is damaged, by keyword.
+        optional: Other elements that tell of series.
+        job_of: Gives the job of a file by its header, None where it holds no finding; raises where it is damaged.
         damaged: Reason for series beside a damaged object, without names.
     """
     jobs: dict[str, list[LabelJob]] = {}
     known, seen = _Scans(raw, scans), set()
     for file in objects_of(files, sop_classes):
-        header = read_header(file, ["SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID", *tags])
-        if header is None or "SOPInstanceUID" not in header:
-            jobs |= {uid: [*jobs.get(uid, []), partial(failed, damaged)] for uid in series_beside(raw, file, scans)}
-            continue
-        if header.get("SOPClassUID") not in sop_classes or header.SOPInstanceUID in seen:
-            continue
-        seen.add(header.SOPInstanceUID)
-        if (job := job_of(file, header)) is not None:
-            for uid in known.of(_owner(header)):
+        header = read_header(file, ["SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID", *required, *optional])
+        try:
+            if header is None or any(name not in header for name in ("SOPInstanceUID", *required)):
+                raise LabelError(damaged)
+            if header.get("SOPClassUID") not in sop_classes or header.SOPInstanceUID in seen:
+                continue
+            job, owners = job_of(file, header), None
+            seen.add(header.SOPInstanceUID)
+        except (LabelError, AttributeError, TypeError, ValueError):
+            job, owners = partial(failed, damaged), series_beside(raw, file, scans)
+        if job is not None:
+            for uid in known.of(_owner(header)) if owners is None else owners:
                 jobs.setdefault(uid, []).append(job)
     return jobs
 

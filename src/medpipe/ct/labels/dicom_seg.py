@@ -29,7 +29,8 @@ MAX_FRAME_PIXELS = 2**24
 
 DAMAGED = "A DICOM segmentation beside the series is damaged."
 
-_TAGS = ("SegmentSequence", "ReferencedSeriesSequence")
+_REQUIRED = ("SegmentSequence", "SharedFunctionalGroupsSequence")
+_OPTIONAL = ("ReferencedSeriesSequence",)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def discover(
     def job_of(file: Path, header: Any) -> LabelJob | None:
         return partial(findings_of_seg, file, params=params.labels) if _wanted(header, params.labels) else None
 
-    return jobs_of_objects(raw, files, scans, SEGMENTATION, _TAGS, job_of, DAMAGED)
+    return jobs_of_objects(raw, files, scans, SEGMENTATION, _REQUIRED, _OPTIONAL, job_of, DAMAGED)
 
 
 def findings_of_seg(file: Path, geometry: Geometry, params: LabelParams) -> list[Finding]:
@@ -103,12 +104,20 @@ def _findings(data: Any, geometry: Geometry, params: LabelParams) -> list[Findin
 
 
 def _wanted(data: Any, params: LabelParams) -> Mapping[int, str]:
-    """Number and label of the segments whose label or property type matches the pattern."""
+    """Number and label of the segments whose label or property type matches the pattern.
+
+    Raises:
+        LabelError: If a segment has neither.
+    """
     pattern = re.compile(params.pattern, re.IGNORECASE)
+    if not data.get("SegmentSequence"):
+        raise LabelError(DAMAGED)
     found = {}
-    for segment in data.get("SegmentSequence") or ():
+    for segment in data.SegmentSequence:
         label = str(segment.get("SegmentLabel", ""))
         types = [str(code.get("CodeMeaning", "")) for code in segment.get("SegmentedPropertyTypeCodeSequence") or ()]
+        if not (label or types):  # each has both; a file that was cut has neither
+            raise LabelError(DAMAGED)
         if any(pattern.search(text) for text in (label, *types)):
             found[int(segment.SegmentNumber)] = label or types[0]
     return found

@@ -18,6 +18,9 @@ OFF_GRID = 0.25
 OFF_STEP = 0.05
 """Largest departure of the smallest distance of planes from a multiple of the one that they tell, in steps."""
 
+MAX_PLANES = 10_000
+"""Most steps from the first plane to the last; a CT of a whole body at 0.5 mm has 4000 slices."""
+
 SAME_PLANE_MM = 0.01
 """Planes closer than this are one."""
 
@@ -88,7 +91,8 @@ def _steps(
     scan_step, *sides = points[1:] - points[0]
     slices = scan.to_voxel(positions)[:, 0]
     leaning = max(abs(float(normal @ side)) / float(np.linalg.norm(side)) for side in sides)
-    if leaning < ORIENTATION_TOLERANCE and np.abs(slices - np.rint(slices)).max() < ON_SLICE:
+    on_slices = float(np.ptp(slices)) <= MAX_PLANES and np.abs(slices - np.rint(slices)).max() < ON_SLICE
+    if leaning < ORIENTATION_TOLERANCE and on_slices:
         return scan_step, (np.rint(slices) - np.rint(slices).min()).astype(np.int64)
     heights = positions @ normal
     gaps = np.diff(np.sort(heights))
@@ -100,6 +104,8 @@ def _steps(
         usual = distance_mm if steps >= 1 - OFF_STEP and abs(steps - round(steps)) < OFF_STEP else smallest
     if not usual or not np.isfinite(usual) or usual <= 0:
         raise LabelError("The frames of a segmentation do not tell how far apart they are.")
+    if float(np.ptp(heights)) > MAX_PLANES * usual:
+        raise LabelError("The frames of a segmentation lie farther apart than the slices of any scan.")
     first, last = int(np.argmin(heights)), int(np.argmax(heights))
     indices = np.rint((heights - heights[first]) / usual).astype(np.int64)
     if indices[last] == 0:

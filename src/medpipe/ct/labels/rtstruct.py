@@ -34,6 +34,9 @@ MAX_TILT_SLICES = 0.5
 SAME_PLANE_SLICES = 0.05
 """Outlines closer than this, in slices, lie in one plane."""
 
+PLANE_DECIMALS = 4
+"""Decimals of a plane's place in slices; the rounding of world coordinates is left out."""
+
 MAX_GAP_MM = 6.0
 """Widest distance of planes that are outlines of one body; what lies farther apart is two bodies."""
 
@@ -42,7 +45,8 @@ FAR_VOXELS = 1e6
 
 DAMAGED = "A DICOM structure set beside the series is damaged."
 
-_TAGS = ("StructureSetROISequence", "ReferencedFrameOfReferenceSequence")
+_REQUIRED = ("StructureSetROISequence",)
+_OPTIONAL = ("ReferencedFrameOfReferenceSequence",)
 
 FloatArray = NDArray[np.float64]
 
@@ -70,7 +74,7 @@ def discover(
     def job_of(file: Path, header: Any) -> LabelJob | None:
         return partial(findings_of_rtstruct, file, params=params.labels) if _wanted(header, params.labels) else None
 
-    return jobs_of_objects(raw, files, scans, STRUCTURE_SET, _TAGS, job_of, DAMAGED)
+    return jobs_of_objects(raw, files, scans, STRUCTURE_SET, _REQUIRED, _OPTIONAL, job_of, DAMAGED)
 
 
 def findings_of_rtstruct(file: Path, geometry: Geometry, params: LabelParams) -> list[Finding]:
@@ -157,7 +161,7 @@ def _planes(outlines: Sequence[FloatArray]) -> list[_Plane]:
 def _fill(planes: Sequence[_Plane], geometry: Geometry) -> LesionMask | None:
     """Voxels of a region: every slice takes the outlines of the nearest plane, if that stands for it."""
     depth, *shape = geometry.shape_zyx
-    places = np.array([plane.slice for plane in planes])
+    places = np.round([plane.slice for plane in planes], PLANE_DECIMALS)
     reach = _reach(places, geometry)
     corners = np.concatenate([outline for plane in planes for outline in plane.outlines])
     low = np.clip(np.floor(corners.min(axis=0)), 0, shape[::-1]).astype(int)
@@ -166,9 +170,10 @@ def _fill(planes: Sequence[_Plane], geometry: Geometry) -> LesionMask | None:
     last = int(np.clip(np.floor(places[-1] + reach) + 1, first, depth))
     (left, top), (width, height) = low.tolist(), (high - low).tolist()
     voxels = np.zeros((last - first, height, width), dtype=bool)
+    between = (places[1:] + places[:-1]) / 2
     for k in range(first, last):
-        nearest = int(np.argmin(np.abs(places - k)))
-        if -reach <= k - places[nearest] < reach:  # a slice midway between two planes is not counted twice
+        nearest = int(np.searchsorted(between, k, side="right"))
+        if -reach <= k - places[nearest] < reach:  # a slice midway between two planes counts for the second alone
             voxels[k - first] = fill_even_odd(planes[nearest].outlines, (height, width), (top, left))
     return cropped(voxels, (first, top, left)) if voxels.any() else None
 
