@@ -32,6 +32,15 @@ TISSUE_ABOVE_HU = -300
 AIR_BELOW_HU = -400
 """Lung and airways below, chest wall and vessels above (between the -850 and 0 HU of the two)."""
 
+ROOM_BELOW_HU = -950
+"""The room and what pads the image; blankets and foam lie above, as lung does."""
+
+CUT_LUNG_MIN_VOXELS = 2000
+"""Smallest piece of lung outside the closed body that is looked at: some 50 ml of coarse voxels."""
+
+CUT_LUNG_WALL_SHARE = 0.4
+"""Share of tissue around a lung that the field of view cuts; half of its rim may be vessels or lie at the cut."""
+
 GAS_BELOW_HU = -965
 """Gas without tissue (stomach, bowel, a hollow table); emphysematous lung stays above."""
 
@@ -142,7 +151,27 @@ def _body(array: NDArray[np.int16]) -> BoolArray:
     labels, sizes = label(erode(tissue, 1))  # the thin shell of a table falls away
     if len(sizes) == 1:
         return np.zeros_like(tissue)
-    return fill_holes_in_plane(dilate(labels == sizes.argmax(), 2) & tissue)
+    patient = dilate(labels == sizes.argmax(), 2) & tissue
+    body = fill_holes_in_plane(patient)
+    return body | _cut_lungs(array, body, patient)
+
+
+def _cut_lungs(array: NDArray[np.int16], body: BoolArray, patient: BoolArray) -> BoolArray:
+    """Lung at the edge of a field of view that is too small: open to the side, and yet walled by the patient.
+
+    The room is too black for lung, and what is not (blankets, the foam of a table) has no wall of the patient.
+    """
+    grey = (array < AIR_BELOW_HU) & (array > ROOM_BELOW_HU) & ~body
+    found = np.zeros_like(body)
+    if np.count_nonzero(grey) < CUT_LUNG_MIN_VOXELS:
+        return found
+    labels, sizes = label(erode(grey, 1))  # the skin's own grey rim falls away
+    for number in np.flatnonzero(sizes >= CUT_LUNG_MIN_VOXELS):
+        piece = dilate(labels == number, 1) & grey
+        rim = dilate(piece, 2) & ~piece
+        if patient[rim].mean() > CUT_LUNG_WALL_SHARE:
+            found |= piece
+    return found
 
 
 def _lung_components(

@@ -153,13 +153,13 @@ class LungParams(Params):
     """Lung mask.
 
     Attributes:
-        closing_mm: Dents of the lung surface up to about twice this width are filled, so that nodules on the pleura
-            stay inside; 0 to 40.
+        closing_mm: Dents of the lung surface up to about twice this width are filled, so that nodules and masses on
+            the pleura stay inside; 0 to 40. Each lung is closed by itself, so the mediastinum stays out.
         margin_mm: How far the mask reaches over the lung surface; 0 to 30.
         min_volume_ml: Smallest total lung volume that is believed.
     """
 
-    closing_mm: Annotated[float, Field(ge=0.0, le=40.0)] = 14.0
+    closing_mm: Annotated[float, Field(ge=0.0, le=40.0)] = 22.0
     margin_mm: Annotated[float, Field(ge=0.0, le=30.0)] = 4.0
     min_volume_ml: Annotated[float, Field(ge=1.0, le=5000.0)] = 250.0
 
