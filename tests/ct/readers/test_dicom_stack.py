@@ -39,6 +39,7 @@ def position(chest: Volume, k: float, x: float = 0.0, y: float = 0.0) -> list[fl
         ({"ImageOrientationPatient": lambda k: [1, 0, 0, 0, 1, 0] if k else [0, 1, 0, 0, 0, -1]}, "mixed_orientation"),
         ({"PixelSpacing": lambda k: [4.0, 4.0] if k else [4.1, 4.1]}, "mixed_spacing"),
         ({"RescaleSlope": 0}, "absurd_hu"),
+        ({"RescaleIntercept": lambda k: "1e300" if k == 3 else 0}, "absurd_hu"),
         ({"PatientID": lambda k: "one" if k else "other"}, "mixed_patients"),
     ],
 )

@@ -142,14 +142,13 @@ class _PixelFinder:
 def _parse(path: Path, stream: BinaryIO) -> Sequence[SliceHeader | BadFile]:
     from pydicom.filereader import read_partial
 
-    deflated = DEFLATED.encode() in stream.read(DEFLATED_WITHIN_BYTES)
-    if deflated and not _inflates_within_bounds(stream):
+    if DEFLATED.encode() in stream.read(DEFLATED_WITHIN_BYTES) and not _inflates_within_bounds(stream):
         return [BadFile(path, f"its deflated data exceed {MAX_INFLATED_BYTES >> 20} MiB")]
     stream.seek(0)
     finder = _PixelFinder(stream)
     data = read_partial(stream, finder, force=True, specific_tags=list(FILE_TAGS))
     values = Elements(data)
-    file = _file_header(path, values, _pixel_place(path, data, values, finder, deflated))
+    file = _file_header(path, values, _pixel_place(path, data, values, finder))
     if not file.series_uid:
         is_directory = str(data.file_meta.get("MediaStorageSOPClassUID", "")) == MEDIA_DIRECTORY
         return [] if is_directory else [BadFile(path, "it names no series")]
@@ -193,13 +192,15 @@ def _file_header(path: Path, values: Elements, pixels: PixelPlace | None) -> Fil
     )
 
 
-def _pixel_place(path: Path, data: Any, values: Elements, finder: _PixelFinder, deflated: bool) -> PixelPlace | None:
+def _pixel_place(path: Path, data: Any, values: Elements, finder: _PixelFinder) -> PixelPlace | None:
     """None where there are no integer pixels: they are missing, empty, or floating-point numbers."""
     if finder.tag != INTEGER_PIXELS or finder.length == 0:
         return None
     allocated = values.integer(0x00280100) or 0
     stored = values.integer(0x00280101) or allocated
     high_bit = values.integer(0x00280102)
+    syntax = str(data.file_meta.get("TransferSyntaxUID") or "")
+    deflated = syntax == DEFLATED
     missing = 0
     if finder.length != UNDEFINED_LENGTH and not deflated:
         count = 1
@@ -209,7 +210,7 @@ def _pixel_place(path: Path, data: Any, values: Elements, finder: _PixelFinder, 
         there = min(finder.length, file_size(path) - finder.offset)
         missing = max(0, (count * allocated + 7) // 8 - there)
     return PixelPlace(
-        syntax=str(data.file_meta.get("TransferSyntaxUID") or ""),
+        syntax=syntax,
         offset=None if deflated else finder.offset,
         length=finder.length,
         missing_bytes=missing,

@@ -79,6 +79,8 @@ def _to_hounsfield(values: NDArray[Any], header: SliceHeader, out: NDArray[np.in
     """Stored values times slope plus intercept, both of this very slice (DICOM PS3.3 C.11.1.1.2)."""
     place, slope, intercept = header.file.pixels, header.slope, header.intercept
     assert place is not None
+    if not header.has_rescale:
+        raise ScanReadError("A slice has no usable rescale slope and intercept.", "absurd_hu")
     if slope == 1 and intercept.is_integer():
         lowest, highest = int(values.min()), int(values.max())
         low, high = lowest + intercept, highest + intercept

@@ -18,6 +18,9 @@ MAX_SLICE_PIXELS = 1 << 26
 MAX_VOXELS = 1 << 31
 """More voxels than a scan of 0.3 mm has from head to toe: 4 GiB."""
 
+MAX_RESCALE = 1e6
+"""Larger slopes and intercepts are nonsense: stored values have 16 bits, Hounsfield units fewer."""
+
 TIME_TAGS = (0x00200100, 0x00209128, 0x00209241, 0x00209153, 0x00181060, 0x00200012, 0x00080032, 0x00080033)
 """What tells phases apart, best first: temporal position identifier and index, percentage and delay of the cardiac
 phase, trigger time, acquisition number, acquisition time, content time."""
@@ -120,6 +123,11 @@ class SliceHeader:
     order: tuple[float, int]
     slope: float
     intercept: float
+
+    @property
+    def has_rescale(self) -> bool:
+        """Whether slope and intercept make Hounsfield units of stored values."""
+        return 0 < abs(self.slope) <= MAX_RESCALE and abs(self.intercept) <= MAX_RESCALE
 
 
 @dataclass(frozen=True, slots=True)

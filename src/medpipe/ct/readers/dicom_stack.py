@@ -136,9 +136,9 @@ def _is_placed(slices: Sequence[SliceHeader]) -> Rejection | None:
     if bare:
         count = f"{len(bare)} of {len(slices)} slices"
         return Rejection("no_position", f"{count} lack position, orientation or pixel spacing.", _at(bare[0]))
-    lost = [header for header in slices if not np.isfinite([header.slope, header.intercept]).all() or not header.slope]
+    lost = [header for header in slices if not header.has_rescale]
     if lost:
-        reason = f"{len(lost)} of {len(slices)} slices have a rescale slope of 0, or one that is no number."
+        reason = f"{len(lost)} of {len(slices)} slices have no usable rescale slope and intercept."
         return Rejection("absurd_hu", reason, _at(lost[0]))
     return None
 
