@@ -9,7 +9,7 @@ import math
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +23,9 @@ MAX_VOXELS = 2**30
 
 MAX_COMPRESSION = 1032
 """Bytes that one byte of a deflate stream can stand for at most (zlib's technical details)."""
+
+MAX_TRAILING_BYTES = 4096
+"""Padding that may follow the voxels; a size that was damaged leaves more than that over."""
 
 MAX_HEADER_BYTES = 65_536
 """Real headers of text take 1 to 2 KB; a data file in their place must not be read whole to find that out."""
@@ -73,8 +76,9 @@ class Declared:
         size: Voxels along each axis in the order of the file, without axes of one voxel beyond the third.
         dtype: Of a voxel as it is stored.
         data: File that holds the voxels; the header's own where they follow it.
-        offset: Bytes before the first voxel at the least, when nothing is compressed.
-        compressed: Whether the voxels (with NIfTI: the whole file) are compressed.
+        offset: Bytes before the first voxel.
+        compressed: Whether the voxels are compressed.
+        whole_file: Whether all of the file is compressed, so that ``offset`` counts inside.
     """
 
     size: tuple[int, ...]
@@ -82,6 +86,7 @@ class Declared:
     data: Path
     offset: int = 0
     compressed: bool = False
+    whole_file: bool = False
 
     @property
     def n_bytes(self) -> int:
@@ -108,6 +113,11 @@ def check(declared: Declared) -> None:
     if not declared.compressed and found < declared.offset + declared.n_bytes:
         raise ScanReadError(
             f"The file of the voxels is cut short: {found} bytes, {declared.offset + declared.n_bytes} expected."
+        )
+    if not declared.compressed and found > declared.offset + declared.n_bytes + MAX_TRAILING_BYTES:
+        raise ScanReadError(
+            f"The file of the voxels is longer than its header tells: {found} bytes, "
+            f"{declared.offset + declared.n_bytes} expected."
         )
     if declared.compressed and found * MAX_COMPRESSION < declared.n_bytes:
         raise ScanReadError(
@@ -141,11 +151,11 @@ def metaimage(file: Path) -> Declared:
     compressed = _truth(fields.get("CompressedData", "False"))
     if _integer(fields.get("CompressedDataSize", "0"), "CompressedDataSize") > _size(data):
         raise ScanReadError(f"The file of the voxels is cut short: {_size(data)} bytes, more are declared.")
-    offset = end if local else max(0, _integer(fields.get("HeaderSize", "0"), "HeaderSize"))
     size = _sizes(fields["DimSize"], n_dims)
     msb = fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False"))
     dtype = np.dtype(_METAIMAGE_TYPES[fields["ElementType"]]).newbyteorder(">" if _truth(msb) else "<")
-    return Declared(size, dtype, data, offset, compressed)
+    offset = end if local else _integer(fields.get("HeaderSize", "0"), "HeaderSize")
+    return _from_the_end(Declared(size, dtype, data, offset, compressed))
 
 
 def nrrd(file: Path) -> Declared:
@@ -172,12 +182,19 @@ def nrrd(file: Path) -> Declared:
     if encoding not in {"raw", "gzip", "gz"}:
         raise ScanReadError("The voxels are neither raw nor compressed by gzip; other encodings are not read.")
     lines_left_out, bytes_left_out = (_integer(fields.get(name, "0"), name) for name in ("lineskip", "byteskip"))
-    if encoding != "raw" and (lines_left_out or bytes_left_out):
-        raise ScanReadError("Compressed voxels with something before them are not read.")
+    if lines_left_out or (bytes_left_out and encoding != "raw"):
+        raise ScanReadError("Voxels with lines before them, or compressed with bytes before them, are not read.")
     detached = fields.get("datafile")
     data = beside(file, detached) if detached else file
-    offset = max(0, bytes_left_out) if detached else end
-    return Declared(_sizes(fields["sizes"], n_dims), dtype, data, offset, encoding != "raw")
+    offset = bytes_left_out + (0 if detached or bytes_left_out < 0 else end)
+    return _from_the_end(Declared(_sizes(fields["sizes"], n_dims), dtype, data, offset, encoding != "raw"))
+
+
+def _from_the_end(declared: Declared) -> Declared:
+    """With the place of voxels that a file ends with (a header of "-1" bytes) worked out."""
+    if declared.offset >= 0:
+        return declared
+    return replace(declared, offset=max(0, _size(declared.data) - declared.n_bytes))
 
 
 def nifti(file: Path) -> Declared:
@@ -201,7 +218,22 @@ def nifti(file: Path) -> Declared:
     if not NIFTI_BYTES <= offset <= MAX_HEADER_BYTES:
         raise ScanReadError("The header names a place of the voxels that no image has.")
     size = _without_single(dims[1 : dims[0] + 1])
-    return Declared(size, data_type_codes.dtype[code], file, int(offset), compressed)
+    dtype = data_type_codes.dtype[code].newbyteorder(header.endianness)
+    return Declared(size, dtype, file, int(offset), compressed, whole_file=compressed)
+
+
+def nifti_scale(file: Path) -> tuple[float, float]:
+    """Slope and intercept of a NIfTI file that was checked; 1 and 0 where it has none.
+
+    Raises:
+        ScanReadError: If they are no numbers.
+    """
+    header, _ = _nifti_header(file)
+    try:
+        slope, intercept = header.get_slope_inter()
+    except Exception as error:  # nibabel's own class, for infinity
+        raise ScanReadError("The header names a slope or intercept that is no number.") from error
+    return (1.0, 0.0) if slope is None else (float(slope), float(intercept))
 
 
 def nifti_affines(file: Path) -> list[NDArray[np.float64]]:

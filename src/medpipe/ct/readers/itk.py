@@ -4,8 +4,6 @@ ITK takes every format to LPS world coordinates. It is only asked about files wh
 `medpipe.ct.readers.image_headers`, with the one reader that fits the ending: it never guesses the format.
 """
 
-import gzip
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from medpipe.ct.geometry import Geometry
 from medpipe.ct.readers import image_headers
 from medpipe.ct.readers.base import Rejection, ScanReadError, ScanRef
 from medpipe.ct.readers.image_headers import Declared
+from medpipe.ct.readers.image_voxels import stored_voxels
 from medpipe.ct.volume import Volume
 
 SAMPLED_AT = (0.3, 0.5, 0.7)
@@ -39,10 +38,6 @@ MIN_DETERMINANT = 0.1
 
 SAME_PLACE_MM = 0.1
 """Farthest that a corner of the volume may lie from where it is told to be, by the rounding of a header's numbers."""
-
-_CHUNK_BYTES = 1 << 22
-_EITHER_HEADER = 32
-"""Added to the window's size it lets zlib tell its own header from gzip's (https://docs.python.org/3/library/zlib)."""
 
 _INT16 = np.iinfo(np.int16)
 
@@ -219,59 +214,24 @@ def _voxels(file: Path, reader: Any, slices: slice = slice(None)) -> NDArray[Any
 
     declared = _declared(file)
     try:
-        if _FORMATS[split_name(file)[1]] is _NIFTI:
-            return _nifti_voxels(declared, slices)
-        if declared.compressed:
-            return _inflated_voxels(declared, slices)
-        if declared.data != file and declared.data.stat().st_size == declared.n_bytes:
-            return _plain_voxels(declared, slices)
-        with _quiet():
-            return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
+        if declared.compressed or declared.data.stat().st_size == declared.offset + declared.n_bytes:
+            values = stored_voxels(declared, slices)
+        else:
+            with _quiet():
+                return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
     except ScanReadError:
         raise
     except Exception as error:  # the libraries' own classes, and those of numpy and zlib
         raise ScanReadError(f"The voxels cannot be read ({type(error).__name__}).") from error
+    return _scaled(values, *image_headers.nifti_scale(file)) if _FORMATS[split_name(file)[1]] is _NIFTI else values
 
 
-def _plain_voxels(declared: Declared, slices: slice) -> NDArray[Any]:
-    """Voxels of a file that holds nothing else: ITK keeps them twice and takes six times as long."""
-    columns, rows, depth = declared.size
-    first, last, _ = slices.indices(depth)
-    plane = rows * columns
-    skipped = first * plane * declared.dtype.itemsize
-    values = np.fromfile(declared.data, declared.dtype, count=(last - first) * plane, offset=skipped)
-    return values.reshape(last - first, rows, columns)
-
-
-def _nifti_voxels(declared: Declared, slices: slice) -> NDArray[Any]:
-    """Voxels by nibabel: of a damaged file ITK's library prints the name, which may be a patient's, to the console."""
-    from nibabel.nifti1 import Nifti1Image
-
-    with gzip.open(declared.data, "rb") if declared.compressed else declared.data.open("rb") as stream:
-        stored = Nifti1Image.from_stream(stream).dataobj
-        values = stored[(slice(None), slice(None), slices, *[0] * (stored.ndim - 3))]
-        if slices == slice(None):
-            while stream.read(_CHUNK_BYTES):  # the checksum stands behind the last voxel
-                pass
-    return np.asarray(values).T
-
-
-def _inflated_voxels(declared: Declared, slices: slice) -> NDArray[Any]:
-    """Voxels of a zlib or gzip stream: of one that breaks off ITK makes a volume that is empty from there on."""
-    columns, rows, depth = declared.size
-    first, last, _ = slices.indices(depth)
-    values = np.empty(last * rows * columns * declared.dtype.itemsize, dtype=np.uint8)
-    inflater, filled = zlib.decompressobj(wbits=zlib.MAX_WBITS | _EITHER_HEADER), 0
-    with declared.data.open("rb") as stream:
-        stream.seek(declared.offset)
-        while filled < len(values) or (last == depth and not inflater.eof):
-            chunk = inflater.unconsumed_tail or stream.read(_CHUNK_BYTES)
-            part = inflater.decompress(chunk, max(1, min(len(values) - filled, _CHUNK_BYTES)))
-            if not (chunk or part) or len(part) > len(values) - filled:
-                raise ScanReadError("The compressed voxels are cut short, or are more than the header tells.")
-            values[filled : filled + len(part)] = np.frombuffer(part, dtype=np.uint8)
-            filled += len(part)
-    return values.view(declared.dtype).reshape(last, rows, columns)[first:]
+def _scaled(values: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+    """Values of NIfTI times its slope plus its intercept."""
+    if (slope, intercept) == (1.0, 0.0):
+        return values
+    kind = np.float32 if values.dtype.itemsize <= 2 else np.float64  # 24 bits hold a product of 16 to a hundredth HU
+    return np.asarray(values * kind(slope) + kind(intercept))
 
 
 @contextmanager
