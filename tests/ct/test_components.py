@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
-from medpipe.ct.components import bounding_box, fill_holes, fill_holes_in_plane, label
+from medpipe.ct.components import bounding_box, fill_holes, fill_holes_in_plane, label, lookup
 from medpipe.ct.morphology import dilate, erode, within
 
 MASKS = arrays(bool, array_shapes(min_dims=3, max_dims=3, max_side=9))
@@ -26,6 +26,14 @@ def test_labels_are_those_of_scipy(mask: np.ndarray, in_plane: bool):
 def test_labels_of_a_large_mask_are_those_of_scipy(share: float):
     mask = np.random.default_rng(0).random((40, 50, 60)) < share
     np.testing.assert_array_equal(label(mask)[0], ndimage.label(mask)[0])
+
+
+@pytest.mark.parametrize("table", [np.array([True, False, True]), np.array([7, 0, 255], dtype=np.uint8)])
+def test_a_lookup_is_that_of_numpy(table: np.ndarray):
+    labels = np.random.default_rng(0).integers(0, 3, (4, 5, 6), dtype=np.int32)
+    found = lookup(table, labels)
+    assert found.dtype == table.dtype
+    np.testing.assert_array_equal(found, table[labels])
 
 
 @settings(max_examples=100, deadline=None)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medpipe.ct.airway import find_airway
-from medpipe.ct.components import bounding_box, fill_holes, fill_holes_in_plane, label
+from medpipe.ct.components import bounding_box, fill_holes, fill_holes_in_plane, label, lookup
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.morphology import dilate, erode, within
 from medpipe.ct.params import LungParams
@@ -167,11 +167,17 @@ def _cut_lungs(array: NDArray[np.int16], body: BoolArray, patient: BoolArray) ->
         return found
     labels, sizes = label(erode(grey, 1))  # the skin's own grey rim falls away
     for number in np.flatnonzero(sizes >= CUT_LUNG_MIN_VOXELS):
-        piece = dilate(labels == number, 1) & grey
+        box = _widened(bounding_box(labels == number), 3)
+        piece = dilate(labels[box] == number, 1) & grey[box]
         rim = dilate(piece, 2) & ~piece
-        if patient[rim].mean() > CUT_LUNG_WALL_SHARE:
-            found |= piece
+        if patient[box][rim].mean() > CUT_LUNG_WALL_SHARE:
+            found[box] |= piece
     return found
+
+
+def _widened(box: tuple[slice, ...] | None, voxels: int) -> tuple[slice, ...]:
+    assert box is not None
+    return tuple(slice(max(part.start - voxels, 0), part.stop + voxels) for part in box)
 
 
 def _lung_components(
@@ -185,7 +191,7 @@ def _lung_components(
     keep = np.zeros(sizes.size, dtype=bool)
     for number in large:
         keep[number] = np.median(array[labels == number]) > GAS_BELOW_HU
-    return keep[labels]
+    return np.asarray(lookup(keep, labels))
 
 
 def _gas_pockets(array: NDArray[np.int16], air: BoolArray, spacing_zyx_mm: Sequence[float]) -> BoolArray:
@@ -194,9 +200,7 @@ def _gas_pockets(array: NDArray[np.int16], air: BoolArray, spacing_zyx_mm: Seque
     pockets = np.zeros_like(air)
     labels, sizes = label(gas)
     for number in np.flatnonzero(sizes >= GAS_MIN_ML * 1000 / np.prod(spacing_zyx_mm)):
-        box = bounding_box(labels == number)
-        assert box is not None
-        box = tuple(slice(max(part.start - 3, 0), part.stop + 3) for part in box)
+        box = _widened(bounding_box(labels == number), 3)
         pocket = labels[box] == number
         shell = dilate(pocket, 3) & ~dilate(pocket, 1)
         if (array[box][shell] > TISSUE_ABOVE_HU).mean() > GAS_WALL_SHARE:
@@ -243,7 +247,7 @@ def _two_lungs(core: BoolArray, spacing_zyx_mm: Sequence[float]) -> NDArray[np.u
         return None
     side_of = np.zeros(len(sizes), dtype=np.uint8)
     side_of[first], side_of[second] = (RIGHT, LEFT) if middles[0] < middles[1] else (LEFT, RIGHT)
-    return np.asarray(side_of[labels])
+    return np.asarray(lookup(side_of, labels))
 
 
 def _with_the_rest(sides: NDArray[np.uint8], lungs: BoolArray) -> NDArray[np.uint8]:
