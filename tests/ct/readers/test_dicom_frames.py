@@ -34,6 +34,7 @@ def test_frames_are_slices(tmp_path: Path, small: Path, syntax: str | None):
     np.testing.assert_array_equal(volume.array, expected(small))
     assert scan.samples == ("scan#frame=2", "scan#frame=1", "scan#frame=1")
     np.testing.assert_array_equal(dicom.read_samples(tmp_path, scan), volume.array[[1, 2, 2]])
+    assert {dicom.sample_file(sample) for sample in scan.samples} == {"scan"}
 
 
 def test_real_frames_lie_where_highdicom_puts_them(shared_data: Path, tmp_path: Path):

@@ -57,7 +57,7 @@ def test_a_phase_is_read_by_what_tells_phases_apart(tmp_path: Path, chest: Volum
     assert the_code(tmp_path) == "four_dimensional"
     scan = the_scan(tmp_path, gate(phase))
     assert scan.rejection is None
-    assert scan.path == f".#phase={phase}"
+    assert (scan.path, dicom.scan_folder(scan.path)) == (f".#phase={phase}", ".")
     volume = dicom.read_volume(tmp_path, scan.path, scan.series_uid)
     assert volume.array[:, 0, 0].tolist() == [PHASES * place + phase for place in range(PLACES)]
     assert volume.geometry == scan.geometry

@@ -8,6 +8,7 @@ from typing import Any
 
 from medpipe.ct.labels.base import LabelError, LabelJob
 from medpipe.ct.labels.neighbours import failed, is_dicom, series_beside
+from medpipe.ct.readers import dicom
 from medpipe.ct.readers.archive import open_file
 from medpipe.ct.readers.base import ScanRef
 from medpipe.ct.readers.dicom_headers import DICOM_SUFFIXES, GROUP_8_STARTS, PREAMBLE_BYTES, lenient_reading
@@ -61,7 +62,9 @@ class _Scans:
         for scan in self.scans:
             slices, frames = found.setdefault(scan.series_uid, (set(), set()))
             for sample in scan.samples if is_dicom(scan) else ():
-                if (data := read_header(self.raw / sample, ["SOPInstanceUID", "FrameOfReferenceUID"])) is not None:
+                if (
+                    data := read_header(self.raw / dicom.sample_file(sample), ["SOPInstanceUID", "FrameOfReferenceUID"])
+                ) is not None:
                     slices.add(str(data.get("SOPInstanceUID", "")))
                     frames.add(str(data.get("FrameOfReferenceUID", "")))
             slices.discard("")

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.labels.base import Finding, LabelError
+from medpipe.ct.readers import dicom
 from medpipe.ct.readers.base import ScanRef
 
 DICOM_SOURCES = frozenset({"dicom", "lidc"})
@@ -27,7 +28,7 @@ def series_beside(raw: Path, file: Path, scans: Sequence[ScanRef]) -> list[str]:
     folder = PurePosixPath(file.relative_to(raw).as_posix()).parent
     found = []
     for scan in scans:
-        path = PurePosixPath(scan.path)
+        path = PurePosixPath(dicom.scan_folder(scan.path))
         if is_dicom(scan) and (
             path == folder or path in folder.parents or folder.parent == path.parent or path.parent == folder
         ):

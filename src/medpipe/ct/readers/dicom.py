@@ -171,6 +171,16 @@ def _read_once(stamps: tuple[tuple[str, int, int], ...]) -> Sequence[SliceHeader
     return [header for header in headers if isinstance(header, SliceHeader)]
 
 
+def scan_folder(path: str) -> str:
+    """The folder of a ``ScanRef.path``, which may name one of its phases."""
+    return _split_suffix(path, _PHASE)[0]
+
+
+def sample_file(sample: str) -> str:
+    """The file of an entry of ``ScanRef.samples``, which may name one of its frames."""
+    return _split_suffix(sample, _FRAME)[0]
+
+
 def read_samples(raw: Path, scan: ScanRef) -> NDArray[np.int16]:
     """A few slices of a scan in Hounsfield units, int16 (slices, rows, columns), the middle one in the middle.
 
@@ -178,9 +188,10 @@ def read_samples(raw: Path, scan: ScanRef) -> NDArray[np.int16]:
         ScanReadError: If one cannot be read.
     """
     slices = []
+    headers_of = {name: read_headers([raw / name]) for name in {sample_file(sample) for sample in scan.samples}}
     for sample in scan.samples:
         name, frame = _split_suffix(sample, _FRAME)
-        headers = [header for header in read_headers([raw / name]) if isinstance(header, SliceHeader)]
+        headers = [header for header in headers_of[name] if isinstance(header, SliceHeader)]
         if len(headers) <= (frame or 0) or headers[frame or 0].file.pixels is None:
             raise ScanReadError("A slice that was there is gone.")
         slices.append(headers[frame or 0])
@@ -204,5 +215,5 @@ def read_slice(path: Path) -> NDArray[np.int16]:
 
 def content(raw: Path, path: str) -> list[Path]:
     """The folder, or the archive, on disk that holds the slices; its digest tells whether the scan changed."""
-    folder = raw / _split_suffix(path, _PHASE)[0]
+    folder = raw / scan_folder(path)
     return [archive_of(folder) or folder]
