@@ -166,9 +166,9 @@ def _find_labels(
     """The scans, named after the source of their labels where that has a name, and the label jobs of each series."""
     jobs: dict[str, list[LabelJob]] = {}
     result = list(scans)
-    usable = [scan for scan in scans if scan.rejection is None]
     for name in params.labels.sources:
         source = find_label_source(name)
+        usable = [scan for scan in result if scan.rejection is None]
         found = source.discover(raw, files, usable, params)
         for series_uid, more in found.items():
             jobs.setdefault(series_uid, []).extend(more)

@@ -101,7 +101,8 @@ class LabelParams(Params):
     """Where findings come from, beside the tables and marks that belong to a data set.
 
     Attributes:
-        sources: Modules that read labels: names in ``medpipe.ct.labels``, or dotted paths of your own.
+        sources: Modules that read labels: names in ``medpipe.ct.labels``, or dotted paths of your own. Their order
+            counts: series that "lidc" finds marks for are left out by LUNA16's tables, which hold the same nodules.
         pattern: Regular expression, upper and lower case alike, that the name of a DICOM segment (SEG) or region of
             interest (RTSTRUCT) must match in some part to be a finding; other structures (lung, heart, body) are
             left out.
@@ -111,7 +112,7 @@ class LabelParams(Params):
         split_components: Whether parts of a mask that do not touch are findings of their own.
     """
 
-    sources: tuple[str, ...] = ("tables", "lidc", "label_maps", "dicom_seg", "rtstruct")
+    sources: tuple[str, ...] = ("lidc", "tables", "label_maps", "dicom_seg", "rtstruct")
     pattern: str = "nodul|lesion|tumou?r|mass|gtv|metasta|cancer|carcinoma|neoplas"
     map_suffix: Annotated[str, Field(min_length=1)] = "_seg"
     map_values: tuple[int, ...] | None = None

@@ -36,7 +36,7 @@ def write_rtstruct(file: Path, regions: dict[str, Contours], series_uid: str | N
     meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid(entropy_srcs=[file.name])
     data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
     data.SOPClassUID, data.SOPInstanceUID = RTStructureSetStorage, meta.MediaStorageSOPInstanceUID
-    data.Modality, data.PatientID, data.StructureSetLabel = "RTSTRUCT", "patient", "label"
+    data.Modality, data.PatientID, data.SeriesInstanceUID = "RTSTRUCT", "patient", "1.2.826.0.1.9.4"
     frame = sequence_item(FrameOfReferenceUID=FRAME_UID)
     if series_uid is not None:
         series = sequence_item(SeriesInstanceUID=series_uid)
