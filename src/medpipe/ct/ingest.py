@@ -240,7 +240,7 @@ def _report(scans: pd.DataFrame, nodules: pd.DataFrame, outside: dict[str, int],
         int(scans["accepted"].sum()), len(scans), count, len(nodules) - count, int(nodules["has_mask"].sum()),
     )  # fmt: skip
     for code, part in scans[~scans["accepted"]].groupby("rejection_code"):
-        _logger.warning("%d scans rejected (%s), e.g. %s", len(part), code, part["rejection_reason"].iloc[0])
+        _logger.warning("rejected as %s: %d, e.g. %s", code, len(part), part["rejection_reason"].iloc[0])
     for uid, number in outside.items():
         _logger.warning("series %s: %d findings lie outside the volume and are left out", uid, number)
     if n_missing:
