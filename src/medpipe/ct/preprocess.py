@@ -147,7 +147,7 @@ def preprocess(
     store = ScanStore(folder)
     _logger.info("%d scans in the store, %d of them prepared now", len(store), sum(done))
     for code, part in store.rejections.groupby("code"):
-        _logger.warning("%d scans rejected (%s), e.g. %s", len(part), code, part["reason"].iloc[0])
+        _logger.warning("rejected as %s: %d, e.g. %s", code, len(part), part["reason"].iloc[0])
     return store
 
 

@@ -23,6 +23,7 @@ def position(chest: Volume, k: float, x: float = 0.0, y: float = 0.0) -> list[fl
         ({"Modality": lambda k: "CT" if k else "PT"}, "not_ct"),
         ({"SamplesPerPixel": 3}, "not_ct"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "not_ct"),
+        ({"BurnedInAnnotation": lambda k: "YES" if k == 5 else "NO"}, "burned_in_text"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer"),
         ({"PixelData": b""}, "no_pixels"),
         ({"Rows": 0}, "no_pixels"),

@@ -75,6 +75,7 @@ class FileHeader:
         n_frames: More than 1 in a multi-frame file.
         n_samples: Values a pixel; 3 for colour.
         photometric: Photometric interpretation.
+        burned_in: Whether Burned In Annotation (0028,0301) is YES: text that may name the patient lies in the pixels.
         pixels: None where the file has no pixel data.
     """
 
@@ -93,6 +94,7 @@ class FileHeader:
     n_frames: int
     n_samples: int
     photometric: str
+    burned_in: bool
     pixels: PixelPlace | None
 
 

@@ -90,6 +90,9 @@ def _is_ct(slices: Sequence[SliceHeader]) -> Rejection | None:
     coloured = [header for header in slices if header.file.n_samples != 1 or "PALETTE" in header.file.photometric]
     if coloured:
         return Rejection("not_ct", "The images are in colour, one grey value a pixel expected.", _at(coloured[0]))
+    if burned := [header for header in slices if header.file.burned_in]:
+        reason = f"{len(burned)} of {len(slices)} slices have text burned into their pixels."
+        return Rejection("burned_in_text", reason, _at(burned[0]))
     if all(map(is_localizer, slices)):
         return Rejection("localizer", "The series holds localizers (scout views) only.", _at(slices[0]))
     return None
