@@ -40,7 +40,9 @@ def test_a_reader_of_ones_own_is_one_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_name_that_is_no_module():
-    with pytest.raises(InputError, match="ingest_ct.readers: 'absent' is none of luna16, dicom, images, and no module"):
+    with pytest.raises(
+        InputError, match=r"ingest_ct.readers: 'absent' is none of luna16, dicom, images, and no module"
+    ):
         find_reader("absent")
 
 

@@ -57,9 +57,11 @@ def test_pseudonyms_stay_and_splits_do_not_depend_on_them(tmp_path: Path, chest:
     first, again, other = take(raw, tmp_path), take(raw, tmp_path), take(raw, tmp_path / "elsewhere")
     assert first.scans.equals(again.scans)
     assert first.scans["series_uid"].tolist() != other.scans["series_uid"].tolist()
-    assert first.splits["split"].tolist() == other.splits["split"].tolist() == take(
-        raw, tmp_path, "never"
-    ).splits["split"].tolist()
+    assert (
+        first.splits["split"].tolist()
+        == other.splits["split"].tolist()
+        == take(raw, tmp_path, "never").splits["split"].tolist()
+    )
 
 
 def test_published_and_deidentified_scans_keep_their_uids(tmp_path: Path, chest: Volume):
@@ -97,5 +99,5 @@ def test_a_damaged_key_is_named(tmp_path: Path, text: str):
 
 def test_without_a_place_for_the_key_nothing_is_told(tmp_path: Path, chest: Volume):
     raw = hospital(tmp_path / "raw", chest)
-    with pytest.raises(InputError, match="ingest_ct.pseudonyms"):
+    with pytest.raises(InputError, match=r"ingest_ct\.pseudonyms"):
         ingest(raw, IngestCTParams(n_jobs=1, gate=GATE), tmp_path / "masks")

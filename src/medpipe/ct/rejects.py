@@ -1,6 +1,8 @@
 """What a sheet of rejected scans shows of each: its reason, and a slice where no name can be burned into it."""
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +41,7 @@ def reject_tiles(
     ]
 
 
-def _slice(raw: Path, row: dict[str, str]) -> NDArray[np.int16] | None:
+def _slice(raw: Path, row: Mapping[Hashable, Any]) -> NDArray[np.int16] | None:
     """The series' middle slice as it lies in the files; None where it cannot be read."""
     samples = () if pd.isna(row["sample"]) else (row["sample"],)
     scan = ScanRef(row["source_series_uid"], "", row["reader"], row["path"], samples=samples)
