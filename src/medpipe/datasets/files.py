@@ -11,9 +11,7 @@ from kedro_datasets.pandas import ParquetDataset
 from medpipe.core.atomic import atomic_path
 
 PREVIEW_ROWS = 20
-HIDDEN_COLUMNS = frozenset(
-    {"patient_id", "source_patient_id", "source_series_uid", "path", "sample", "file_at_fault"}
-)
+HIDDEN_COLUMNS = frozenset({"patient_id", "source_patient_id", "source_series_uid", "path", "sample", "file_at_fault"})
 """Never shown in a preview: they may tell who a patient is."""
 
 
