@@ -110,10 +110,11 @@ def ingest(
 
 
 def _walk(raw: Path) -> Iterator[Path]:
-    """All files below a folder in a fixed order, hidden ones left out."""
+    """All files below a folder in a fixed order; hidden ones are left out, and pipes, which to open is to wait."""
     for root, folders, names in os.walk(raw):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+        paths = (Path(root, name) for name in sorted(names) if not name.startswith("."))
+        yield from (path for path in paths if path.is_file() or path.is_symlink())
 
 
 def _discover(raw: Path, files: Sequence[Path], params: IngestCTParams) -> list[ScanRef]:

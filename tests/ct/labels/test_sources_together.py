@@ -1,5 +1,6 @@
 """Several sources of labels over one folder, by way of intake."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,3 +82,15 @@ def test_damaged_labels_reject_their_scan_and_no_other(tmp_path: Path):
     assert scans["accepted"].to_dict() == {"a": False, "b": True}
     assert scans.loc["a", "rejection_code"] == "damaged_labels"
     assert "do not overlap" in scans.loc["a", "rejection_reason"]
+
+
+def test_links_to_nowhere_and_pipes_stop_nothing(tmp_path: Path):
+    raw = tmp_path / "raw"
+    write_image(raw / "a.nrrd", scan_with_balls(AXIAL))
+    for name in ("x.xml", "x.nii", "x.mhd", "x.dcm", "x", "a_seg.nrrd", "x.sqlite"):
+        (raw / "links" / name).parent.mkdir(exist_ok=True)
+        (raw / "links" / name).symlink_to(tmp_path / "nowhere")
+        (raw / "pipes").mkdir(exist_ok=True)
+        os.mkfifo(raw / "pipes" / name)
+    scans = take_in(raw, tmp_path / "masks").scans.set_index("series_uid")
+    assert scans.index[scans["accepted"]].tolist() == ["a"]

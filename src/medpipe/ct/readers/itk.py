@@ -139,6 +139,8 @@ def _declared(file: Path) -> Declared:
     suffix = split_name(file)[1]
     if suffix not in _FORMATS:
         raise ScanReadError(f"Files that end in {suffix!r} are not read as images.")
+    if not file.is_file():  # opening a pipe would wait for ever
+        raise ScanReadError("The file is none on disk.")
     try:
         return _FORMATS[suffix].declared(file)
     except OSError as error:

@@ -21,7 +21,7 @@ def read_csv(file: Path, columns: Sequence[str], text: Sequence[str]) -> pd.Data
     """
     try:
         table = pd.read_csv(file, dtype=dict.fromkeys(text, "str"), skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{file}: not a comma-separated table: {error}") from error
     if missing := [name for name in columns if name not in table.columns]:
         raise InputError(
