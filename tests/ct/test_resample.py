@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medpipe.ct.geometry import Geometry
-from medpipe.ct.resample import block_means, canonical_axes, isotropic, resample, to_canonical
+from medpipe.ct.resample import (
+    block_means,
+    canonical_axes,
+    isotropic,
+    resample,
+    resample_mask,
+    resample_through,
+    to_canonical,
+)
 from medpipe.ct.volume import Volume
 
 ORIENTATIONS = [
@@ -110,3 +118,37 @@ def test_block_means_are_means_at_the_blocks_centres():
     expected = volume.array[:, :8, :12].reshape(9, 2, 4, 4, 3).mean(axis=(2, 4))
     assert np.abs(coarse.array - expected).max() <= 1
     np.testing.assert_allclose(coarse.geometry.to_world([(0, 0, 0)]), volume.geometry.to_world([(0, 1.5, 1.0)]))
+
+
+@pytest.mark.parametrize("spacing_mm", [0.8, 1.7, 3.1])
+def test_a_mask_is_where_its_interpolation_is_at_least_a_half(spacing_mm: float):
+    mask = (np.random.default_rng(0).random((9, 11, 13)) > 0.4).astype(np.uint8)
+    geometry = Geometry(mask.shape, (2.5, 2.7, 2.9))
+    target = isotropic(geometry, spacing_mm).crop((1, 0, 2), (6, 7, 8))
+    thousandths = resample(Volume(mask.astype(np.int16) * np.int16(1000), geometry), target)
+    found = resample_mask(mask, geometry, target)
+    clear = thousandths != 500  # there rounding decides
+    np.testing.assert_array_equal(found[clear], (thousandths > 500)[clear])
+
+
+def test_values_looked_up_on_the_way_are_those_of_the_resampled_volume():
+    volume = volume_of((20, 30, 40))
+    table = np.random.default_rng(1).integers(0, 256, 2**16, dtype=np.uint8)
+    target = isotropic(volume.geometry, 1.1)
+    expected = table[resample(volume, target).astype(int) + 32768]
+    np.testing.assert_array_equal(resample_through(volume, target, table), expected)
+
+
+def test_a_table_that_is_too_short_is_refused():
+    volume = volume_of()
+    with pytest.raises(ValueError, match="65536 values"):
+        resample_through(volume, volume.geometry, np.zeros(256, np.uint8))
+
+
+def test_padding_counts_as_air():
+    volume = volume_of((5, 6, 7))
+    padded = Volume(np.where(volume.array < -500, np.int16(-3000), volume.array), volume.geometry)
+    clamped = Volume(np.maximum(padded.array, -1024), volume.geometry)
+    target = isotropic(volume.geometry, 1.1)
+    np.testing.assert_array_equal(resample(padded, target), resample(clamped, target))
+    np.testing.assert_array_equal(block_means(padded, 3.0).array, block_means(clamped, 3.0).array)

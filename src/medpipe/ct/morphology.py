@@ -71,10 +71,12 @@ def _unite_balls(mask, rods):  # type: ignore[no-untyped-def]  # pragma: no cove
             for dy in range(-rods.shape[1] + 1, rods.shape[1]):
                 if rods[abs(dz), abs(dy)] != length:
                     continue
+                first, count = max(0, -dy) * n_words, (height - abs(dy)) * n_words
                 for z in range(max(0, -dz), min(depth, depth - dz)):
-                    for y in range(max(0, -dy), min(height, height - dy)):
-                        for w in range(n_words):
-                            united[z, y, w] |= wide[z + dz, y + dy, w]
+                    target = united[z].reshape(-1)[first : first + count]
+                    source = wide[z + dz].reshape(-1)[first + dy * n_words :]
+                    for w in range(count):
+                        target[w] |= source[w]
     out = np.empty(mask.shape, np.uint8)
     for z in range(depth):
         for y in range(height):
