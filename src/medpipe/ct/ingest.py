@@ -240,6 +240,8 @@ def _report(scans: pd.DataFrame, nodules: pd.DataFrame, outside: dict[str, int],
         "%d of %d scans accepted, %d nodules and %d irrelevant findings, %d of them outlined",
         int(scans["accepted"].sum()), len(scans), count, len(nodules) - count, int(nodules["has_mask"].sum()),
     )  # fmt: skip
+    if bare := int((scans["accepted"] & ~scans["series_uid"].isin(nodules["series_uid"])).sum()):
+        _logger.info("%d accepted scans have no finding and count as healthy", bare)
     for code, part in scans[~scans["accepted"]].groupby("rejection_code"):
         _logger.warning("rejected as %s: %d, e.g. %s", code, len(part), part["rejection_reason"].iloc[0])
     for uid, number in outside.items():
