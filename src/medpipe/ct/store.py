@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from medpipe.core.atomic import atomic_path, write_json
 from medpipe.core.errors import InputError
 from medpipe.core.fingerprint import digest
 from medpipe.ct.geometry import Geometry
+from medpipe.ct.stored_scan import StoredScan, image_path, labels_path, lung_path
 
 CHUNK_EDGE = 96
 """Edge of a compressed chunk in voxels: a 96^3 patch touches at most eight of them."""
@@ -65,18 +65,6 @@ def record_path(folder: Path, series_uid: str) -> Path:
     return folder / f"{series_uid}.json"
 
 
-def _image_path(folder: Path, series_uid: str) -> Path:
-    return folder / f"{series_uid}.image.b2nd"
-
-
-def _lung_path(folder: Path, series_uid: str) -> Path:
-    return folder / f"{series_uid}.lung.b2nd"
-
-
-def _labels_path(folder: Path, series_uid: str) -> Path:
-    return folder / f"{series_uid}.labels.b2nd"
-
-
 def read_record(folder: Path, series_uid: str) -> dict[str, Any] | None:
     """The record of a scan, or None where there is none, or only a damaged one or one of an older format."""
     try:
@@ -86,97 +74,6 @@ def read_record(folder: Path, series_uid: str) -> dict[str, Any] | None:
     if not isinstance(record, dict) or record.get("format") != FORMAT_VERSION:
         return None
     return record
-
-
-@dataclass
-class StoredScan:
-    """One preprocessed scan, opened lazily. Safe to pickle: a worker process opens its own handles.
-
-    Attributes:
-        folder: The store's folder.
-        series_uid: The scan.
-        geometry: Grid of the stored arrays: isotropic, canonical LPS axes, cropped to the lungs and a margin.
-        hu_window: Hounsfield units that were quantised to 0 and 255.
-        has_labels: Whether masks of findings are stored.
-    """
-
-    folder: Path
-    series_uid: str
-    geometry: Geometry
-    hu_window: tuple[float, float]
-    has_labels: bool = False
-    _handles: dict[str, blosc2.NDArray] = field(default_factory=dict, repr=False, compare=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_handles": {}}
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Voxels along (z, y, x)."""
-        return self.geometry.shape_zyx
-
-    @property
-    def image(self) -> blosc2.NDArray:
-        """The image, uint8 (z, y, x), decompressed where it is indexed."""
-        return self._open(_image_path(self.folder, self.series_uid))
-
-    @property
-    def lung(self) -> blosc2.NDArray:
-        """The dilated lungs, uint8 0 or 1 (z, y, x), decompressed where indexed."""
-        return self._open(_lung_path(self.folder, self.series_uid))
-
-    @property
-    def labels(self) -> blosc2.NDArray | None:
-        """Numbers of the findings, uint16 (z, y, x), 0 for none; None where no masks are stored.
-
-        A number is the last part of the ``finding_id`` in the table of findings.
-        """
-        return self._open(_labels_path(self.folder, self.series_uid)) if self.has_labels else None
-
-    def patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt8Array:
-        """A box of the image; what lies outside the scan is 0, the lower end of the window.
-
-        Args:
-            start_zyx: First voxel (z, y, x), 0-based; may be negative.
-            shape_zyx: Voxels along (z, y, x).
-        """
-        return np.asarray(_padded_read(self.image, start_zyx, shape_zyx))
-
-    def lung_patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt8Array:
-        """A box of the lung mask (0 or 1); what lies outside the scan is 0. Arguments as for `patch`."""
-        return np.asarray(_padded_read(self.lung, start_zyx, shape_zyx))
-
-    def label_patch(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> UInt16Array:
-        """A box of the findings' numbers, uint16; 0 outside the scan and where no masks are stored.
-
-        Arguments as for `patch`.
-        """
-        labels = self.labels
-        if labels is None:
-            return np.zeros(tuple(shape_zyx), dtype=np.uint16)
-        return np.asarray(_padded_read(labels, start_zyx, shape_zyx))
-
-    def _open(self, path: Path) -> blosc2.NDArray:
-        handle = self._handles.get(path.name)
-        if handle is None:
-            # One thread: blosc2's pool does not survive the fork of a data loader's worker.
-            handle = blosc2.open(str(path), mode="r", dparams=blosc2.DParams(nthreads=1))
-            self._handles[path.name] = handle
-        return handle
-
-
-def _padded_read(array: blosc2.NDArray, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> NDArray[Any]:
-    start, shape = np.asarray(start_zyx, dtype=int), np.asarray(shape_zyx, dtype=int)
-    low = np.clip(start, 0, array.shape)
-    high = np.clip(start + shape, low, array.shape)
-    inside = tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))
-    if np.array_equal(high - low, shape):
-        return np.asarray(array[inside])
-    patch = np.zeros(shape, dtype=array.dtype)
-    if (high > low).all():
-        target = tuple(slice(first, last) for first, last in zip(low - start, high - start, strict=True))
-        patch[target] = array[inside]
-    return patch
 
 
 class ScanStore:
@@ -308,10 +205,10 @@ def write_scan(
     lung = np.asarray(lung, dtype=np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
     forget_scan(folder, series_uid)
-    _write_array(_image_path(folder, series_uid), image)
-    _write_array(_lung_path(folder, series_uid), lung)
+    _write_array(image_path(folder, series_uid), image)
+    _write_array(lung_path(folder, series_uid), lung)
     if labels is not None:
-        _write_array(_labels_path(folder, series_uid), labels)
+        _write_array(labels_path(folder, series_uid), labels)
     whole, inside = histograms(image, lung)
     window = (float(hu_window[0]), float(hu_window[1]))
     write_json(
@@ -357,9 +254,9 @@ def write_index(folder: Path, series_uids: Sequence[str]) -> None:
 def forget_scan(folder: Path, series_uid: str) -> None:
     """Remove a scan from a store; the record goes first."""
     record_path(folder, series_uid).unlink(missing_ok=True)
-    _image_path(folder, series_uid).unlink(missing_ok=True)
-    _lung_path(folder, series_uid).unlink(missing_ok=True)
-    _labels_path(folder, series_uid).unlink(missing_ok=True)
+    image_path(folder, series_uid).unlink(missing_ok=True)
+    lung_path(folder, series_uid).unlink(missing_ok=True)
+    labels_path(folder, series_uid).unlink(missing_ok=True)
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> None:
