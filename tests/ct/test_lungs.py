@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from medpipe.ct.geometry import Geometry
-from medpipe.ct.lungs import LEFT, RIGHT, Lungs, NoLungsError, find_lungs, split
+from medpipe.ct.lung_sides import LEFT, RIGHT, split
+from medpipe.ct.lungs import Lungs, NoLungsError, find_lungs
 from medpipe.ct.params import LungParams
 from medpipe.ct.volume import Volume
 from tests.ct.conftest import NODULE_ZYX
