@@ -39,6 +39,9 @@ THRESHOLDS_HU = (-650, -700, -750, -800, -825, -850, -875, -900, -925, -950)
 BRONCHI_ML = 45.0
 """What may be found beyond the tracked trachea: carina, main and lobar bronchi (Weibel 1963: about 25 ml) and wall."""
 
+BRONCHI_TIMES_TRACHEA = 2.0
+"""The same as a multiple of the tracked trachea, whichever is less: children have small airways."""
+
 
 def find_airway(array: NDArray[np.int16], body: BoolArray, spacing_zyx_mm: Sequence[float]) -> BoolArray:
     """The air of the trachea and the larger bronchi; empty where no trachea is in sight.
@@ -52,7 +55,8 @@ def find_airway(array: NDArray[np.int16], body: BoolArray, spacing_zyx_mm: Seque
     trachea = _trachea(lumen, body, spacing_zyx_mm)
     if not trachea.any():
         return trachea
-    limit = int(trachea.sum() + BRONCHI_ML * 1000 / np.prod(spacing_zyx_mm))
+    tracked = int(trachea.sum())
+    limit = tracked + int(min(BRONCHI_ML * 1000 / np.prod(spacing_zyx_mm), BRONCHI_TIMES_TRACHEA * tracked))
     seeds = np.flatnonzero(trachea)
     for threshold in THRESHOLDS_HU:
         grown, leaked = _flood(array, body, seeds, threshold, limit)
