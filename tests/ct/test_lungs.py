@@ -8,6 +8,10 @@ from medpipe.ct.geometry import Geometry
 from medpipe.ct.lung_sides import LEFT, RIGHT, split
 from medpipe.ct.lungs import Lungs, NoLungsError, find_lungs
 from medpipe.ct.params import LungParams
+from medpipe.ct.phantom import PhantomParams
+from medpipe.ct.phantom.plan import plan_cohort
+from medpipe.ct.phantom.scan import make_scan
+from medpipe.ct.resample import to_canonical
 from medpipe.ct.volume import Volume
 from tests.ct.conftest import NODULE_ZYX
 
@@ -140,3 +144,16 @@ def test_a_mouse_is_too_small(chest: Volume):
 def test_nothing_but_lungs_gives_no_sides():
     empty = np.zeros((3, 4, 5), dtype=bool)
     assert not split(empty, empty, (3.0, 3.0, 3.0)).any()
+
+
+SMALL_CHESTS = PhantomParams(
+    seed=3, n_patients=4, chest_scale=(0.45, 0.5), matrix=(96, 112), pixel_spacing_mm=(1.2, 1.7), mean_nodules=4.0
+)
+
+
+def test_findings_of_small_chests_are_inside():
+    for plan in plan_cohort(SMALL_CHESTS)[:4]:
+        scan = make_scan(SMALL_CHESTS, plan)
+        lungs = find_lungs(to_canonical(scan.volume), PARAMS)
+        assert 0.7 < lungs.left_ml / lungs.right_ml < 1.1
+        assert mask_at(lungs, np.array([label.xyz_mm for label in scan.labels])).all()
