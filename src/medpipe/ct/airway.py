@@ -56,7 +56,8 @@ def find_airway(array: NDArray[np.int16], body: BoolArray, spacing_zyx_mm: Seque
     if not trachea.any():
         return trachea
     tracked = int(trachea.sum())
-    limit = tracked + int(min(BRONCHI_ML * 1000 / np.prod(spacing_zyx_mm), BRONCHI_TIMES_TRACHEA * tracked))
+    voxel_ml = float(np.prod(spacing_zyx_mm)) / 1000
+    limit = tracked + int(min(BRONCHI_ML / voxel_ml, BRONCHI_TIMES_TRACHEA * tracked))
     seeds = np.flatnonzero(trachea)
     for threshold in THRESHOLDS_HU:
         grown, leaked = _flood(array, body, seeds, threshold, limit)
