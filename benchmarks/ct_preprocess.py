@@ -80,6 +80,7 @@ def write_sources(scan: Path, folder: Path) -> dict[str, str]:
     sitk.WriteImage(image, sources["mhd"])
     sitk.WriteImage(image, sources["nii"])
     sitk.WriteImage(sitk.Clamp(image, sitk.sitkInt16, PADDING_HU, 32767), sources["clamped_nii"])
+    os.sync()  # or the files just written go to the disk while the first process is measured
     print(f"scan: {' x '.join(map(str, image.GetSize()[::-1]))} voxels of {image.GetSpacing()[::-1]} mm")
     return sources | ({"dicom": str(scan.resolve())} if scan.is_dir() else {})
 
