@@ -14,7 +14,7 @@ from medpipe.core.atomic import remove_leftovers
 from medpipe.core.fingerprint import digest, digest_path
 from medpipe.core.parallel import parallel, worker_count
 from medpipe.ct.geometry import Geometry
-from medpipe.ct.label_map import label_map
+from medpipe.ct.label_array import label_array
 from medpipe.ct.labels.base import LesionMask
 from medpipe.ct.lungs import NoLungsError, find_lungs
 from medpipe.ct.masks import MaskStore
@@ -77,7 +77,7 @@ def prepare(
         resample_mask(lungs.mask.view(np.uint8), lungs.geometry, target),
         target,
         (lungs.right_ml, lungs.left_ml),
-        label_map(*masks, target) if masks is not None else None,
+        label_array(*masks, target) if masks is not None else None,
     )
 
 

@@ -12,7 +12,7 @@ from medpipe.ct.labels.base import LesionMask
 FloatArray = NDArray[np.float64]
 
 
-def label_map(geometry: Geometry, masks: Mapping[int, LesionMask], target: Geometry) -> NDArray[np.uint16]:
+def label_array(geometry: Geometry, masks: Mapping[int, LesionMask], target: Geometry) -> NDArray[np.uint16]:
     """Numbers of the findings on a grid.
 
     Every voxel takes the mask at the voxel of ``geometry`` that is nearest to its centre. Where masks overlap the
