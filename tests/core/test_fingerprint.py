@@ -72,3 +72,25 @@ def test_hidden_files_do_not_count(tmp_path):
 def test_missing_path_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         digest_path(tmp_path / "none")
+
+
+def test_what_cannot_be_read_in_a_folder_counts_by_its_name(tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    before = digest_path(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    both = digest_path(tmp_path)
+    (tmp_path / "nowhere").write_bytes(b"2")
+    assert len({before, both, digest_path(tmp_path)}) == 3
+
+
+def test_cache_holds_no_names(tmp_path):
+    file = tmp_path / "MUELLER^ANNA" / "scan"
+    file.parent.mkdir()
+    file.write_bytes(os.urandom(100_000))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "hashes.sqlite").write_bytes(b"MUELLER^ANNA")
+    digest_path(file.parent, tmp_path / "cache")
+    caches = list((tmp_path / "cache").iterdir())
+    assert caches
+    assert not any(b"MUELLER" in cache.read_bytes() for cache in caches)

@@ -16,7 +16,8 @@ from medpipe.core.atomic import TEMPORARY_PREFIX
 DIGEST_BYTES = 16
 _CHUNK_BYTES = 1 << 22
 _CACHE_ABOVE_BYTES = 1 << 16  # smaller files are read faster than they are looked up
-_CACHE_NAME = "hashes.sqlite"
+_CACHE_NAME = "digests.sqlite"
+_NAMING_CACHE = "hashes.sqlite"  # of older versions: it held the names of the files, and is removed
 
 
 def digest(*objects: Any) -> str:
@@ -65,7 +66,8 @@ def digest_path(path: Path | str, cache_folder: Path | str | None = None) -> str
     """Fingerprint of the content of a file, or of all files below a folder with their relative names.
 
     Args:
-        path: File or folder. Names that start with a dot (temporary files, caches) are passed over.
+        path: File or folder. Names that start with a dot (temporary files, caches) are passed over; what cannot be
+            read in a folder counts by its name.
         cache_folder: Where to keep the digests of large files, keyed by name, size and modification time, so that
             terabytes of unchanged scans are not read at each run; None reads everything.
 
@@ -78,7 +80,7 @@ def digest_path(path: Path | str, cache_folder: Path | str | None = None) -> str
     with _HashCache(cache_folder) as cache:
         if path.is_file():
             return cache.digest(path)
-        return digest([[file.relative_to(path).as_posix(), cache.digest(file)] for file in _files(path)])
+        return digest([[file.relative_to(path).as_posix(), cache.digest_if_readable(file)] for file in _files(path)])
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -88,16 +90,19 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 class _HashCache:
-    """Digests of files, remembered by absolute name, size and modification time."""
+    """Digests of files, remembered by absolute name, size and modification time.
+
+    The three are kept as one digest: names of scans may be names of patients, and caches lie beside what leaves the
+    raw layer.
+    """
 
     def __init__(self, folder: Path | str | None) -> None:
         self._connection: sqlite3.Connection | None = None
         if folder is not None:
             Path(folder).mkdir(parents=True, exist_ok=True)
+            Path(folder, _NAMING_CACHE).unlink(missing_ok=True)
             self._connection = sqlite3.connect(Path(folder, _CACHE_NAME), timeout=60)
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS digests (name TEXT PRIMARY KEY, size INT, mtime_ns INT, digest TEXT)"
-            )
+            self._connection.execute("CREATE TABLE IF NOT EXISTS digests (state TEXT PRIMARY KEY, digest TEXT)")
 
     def __enter__(self) -> "_HashCache":
         return self
@@ -107,16 +112,23 @@ class _HashCache:
             self._connection.commit()
             self._connection.close()
 
+    def digest_if_readable(self, file: Path) -> str:
+        """The digest, or what stands for a file that cannot be read: a link to nowhere, a pipe, a forbidden one."""
+        try:
+            return self.digest(file) if file.is_file() else "no file"
+        except OSError as error:
+            return type(error).__name__
+
     def digest(self, file: Path) -> str:
         stat = file.stat()
         if self._connection is None or stat.st_size < _CACHE_ABOVE_BYTES:
             return _digest_file(file)
-        key = (str(file.resolve()), stat.st_size, stat.st_mtime_ns)
-        query = "SELECT digest FROM digests WHERE name = ? AND size = ? AND mtime_ns = ?"
-        if (row := self._connection.execute(query, key).fetchone()) is not None:
-            return str(row[0])
+        state = digest([str(file.resolve()), stat.st_size, stat.st_mtime_ns])
+        found = self._connection.execute("SELECT digest FROM digests WHERE state = ?", (state,)).fetchone()
+        if found is not None:
+            return str(found[0])
         result = _digest_file(file)
-        self._connection.execute("REPLACE INTO digests VALUES (?, ?, ?, ?)", (*key, result))
+        self._connection.execute("REPLACE INTO digests VALUES (?, ?)", (state, result))
         return result
 
 
