@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medpipe.core.atomic import remove_leftovers
+from medpipe.core.code_version import code_digest
 from medpipe.core.fingerprint import digest, digest_path
 from medpipe.core.parallel import parallel, worker_count
 from medpipe.ct.geometry import Geometry
@@ -25,9 +26,6 @@ from medpipe.ct.resample import canonical_axes, isotropic, resample_mask, resamp
 from medpipe.ct.store import ScanStore, read_record, write_index, write_rejection, write_scan
 from medpipe.ct.straighten import SkewedSlicesError, straighten
 from medpipe.ct.volume import Volume
-
-CODE_VERSION = 2
-"""Raised when a change of the code changes what is stored; older scans are then prepared again."""
 
 NOT_IN_KEY = {"n_jobs", "max_memory_gb", "backend"}
 """Parameters that change how fast a scan is prepared, not what is stored."""
@@ -122,7 +120,7 @@ def preprocess(
 ) -> ScanStore:
     """Prepares every accepted scan of the manifest that the store does not hold already.
 
-    A scan is prepared again when its files, its masks, the parameters or the code's version changed. One that fails is
+    A scan is prepared again when its files, its masks, the parameters or the code changed. One that fails is
     recorded in the store's ``rejections`` and stops nobody else.
 
     Args:
@@ -140,7 +138,8 @@ def preprocess(
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
     items = list(_items(scans, locations, params))
-    work = partial(_prepare_item, raw=raw, masks=masks, params=params, folder=folder)
+    version = code_digest(_prepare_item)
+    work = partial(_prepare_item, raw=raw, masks=masks, params=params, folder=folder, code=version)
     n_jobs = _workers(items, params)
     done = list(parallel(work, items, n_jobs=n_jobs, description="preparing scans", backend=params.backend))
     write_index(folder, [item.series_uid for item in items])
@@ -183,9 +182,11 @@ def _read(item: _Item, raw: Path) -> Volume:
     return volume
 
 
-def _prepare_item(item: _Item, raw: Path, masks: MaskStore | None, params: PreprocessParams, folder: Path) -> bool:
+def _prepare_item(
+    item: _Item, raw: Path, masks: MaskStore | None, params: PreprocessParams, folder: Path, code: str
+) -> bool:
     """Prepares one scan unless it is there already; returns whether there was anything to do."""
-    key = _key(item, raw, masks, params, folder)
+    key = _key(item, raw, masks, params, folder, code)
     record = read_record(folder, item.series_uid)
     if record is not None and record["key"] == key:
         return False
@@ -218,11 +219,11 @@ def _too_large(item: _Item, params: PreprocessParams) -> str:
     )
 
 
-def _key(item: _Item, raw: Path, masks: MaskStore | None, params: PreprocessParams, folder: Path) -> str:
-    """Digest of the scan's files and masks, the parameters that matter to it and the code's version."""
+def _key(item: _Item, raw: Path, masks: MaskStore | None, params: PreprocessParams, folder: Path, code: str) -> str:
+    """Digest of the scan's files and masks, the parameters that matter to it and the code."""
     files = find_reader(item.reader).content(raw, item.path)
     if masks is not None:
         files = [*files, masks.path(item.series_uid)]
     content = [digest_path(file, folder / ".digests") for file in files if file.exists()]
     relevant = params.model_dump(mode="json", exclude=NOT_IN_KEY)
-    return digest([CODE_VERSION, item.source_series_uid, item.reader, content, relevant])
+    return digest([code, item.source_series_uid, item.reader, content, relevant])

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from medpipe.core.atomic import atomic_path, write_json
 from medpipe.core.errors import InputError
-from medpipe.core.fingerprint import digest
+from medpipe.core.fingerprint import digest, digest_path
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.stored_scan import StoredScan, image_path, labels_path, lung_path
 
@@ -162,8 +162,11 @@ class ScanStore:
         return dict(self._records[series_uid])
 
     def fingerprint(self) -> str:
-        """Digest of what the store holds, from the keys in the records: no voxel is read."""
-        return digest([[uid, record["status"], record["key"]] for uid, record in self._records.items()])
+        """Digest of what the store holds, from the digests in the records: no voxel is read.
+
+        A scan that was prepared again with the same result has the same digest.
+        """
+        return digest([[uid, record.get("content", record["key"])] for uid, record in self._records.items()])
 
 
 def write_scan(
@@ -187,7 +190,7 @@ def write_scan(
         lung: Lung mask, same shape.
         geometry: Grid of both arrays.
         hu_window: Hounsfield units of 0 and 255.
-        key: Digest of everything the arrays were made from; `ScanStore.fingerprint` is built of these.
+        key: Digest of everything the arrays were made from.
         labels: Numbers of the findings, same shape; None where the scan has no masks.
         lung_ml: Air-filled volume of the right and the left lung.
 
@@ -205,10 +208,11 @@ def write_scan(
     lung = np.asarray(lung, dtype=np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
     forget_scan(folder, series_uid)
-    _write_array(image_path(folder, series_uid), image)
-    _write_array(lung_path(folder, series_uid), lung)
+    written = {image_path(folder, series_uid): image, lung_path(folder, series_uid): lung}
     if labels is not None:
-        _write_array(labels_path(folder, series_uid), labels)
+        written[labels_path(folder, series_uid)] = labels
+    for path, array in written.items():
+        _write_array(path, array)
     whole, inside = histograms(image, lung)
     window = (float(hu_window[0]), float(hu_window[1]))
     write_json(
@@ -217,6 +221,7 @@ def write_scan(
             "format": FORMAT_VERSION,
             "status": "stored",
             "key": key,
+            "content": digest([digest_path(path) for path in written], geometry.to_dict(), window),
             "geometry": geometry.to_dict(),
             "hu_window": list(window),
             "has_labels": labels is not None,

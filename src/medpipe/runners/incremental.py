@@ -10,9 +10,9 @@ from kedro.runner import SequentialRunner
 from kedro.runner.task import Task
 
 from medpipe.core.atomic import remove_leftovers, write_json
+from medpipe.core.code_version import code_digest
 from medpipe.core.fingerprint import digest
 from medpipe.datasets.fingerprint import dataset_fingerprint, persisted
-from medpipe.runners.code_version import code_digest
 
 DEFAULT_STATE_FOLDER = "data/.medpipe"
 

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from medpipe.runners import code_version
-from medpipe.runners.code_version import code_digest
+from medpipe.core import code_version
+from medpipe.core.code_version import code_digest
 
 NODES = '''
 from pack.params import Size
