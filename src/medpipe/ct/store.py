@@ -208,7 +208,7 @@ def write_scan(
     lung = np.asarray(lung, dtype=np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
     forget_scan(folder, series_uid)
-    written = {image_path(folder, series_uid): image, lung_path(folder, series_uid): lung}
+    written: dict[Path, NDArray[Any]] = {image_path(folder, series_uid): image, lung_path(folder, series_uid): lung}
     if labels is not None:
         written[labels_path(folder, series_uid)] = labels
     for path, array in written.items():
