@@ -1,13 +1,16 @@
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
 import pytest
+import SimpleITK as sitk
 
 from medpipe.core.errors import InputError
-from medpipe.ct.identity import KEY_FILE, load_key, patient_pseudonym, series_pseudonym
+from medpipe.ct.identity import KEY_FILE, load_key, needs_pseudonym, patient_pseudonym, series_pseudonym
 from medpipe.ct.ingest import Intake, ingest
 from medpipe.ct.params import GateParams, IngestCTParams
+from medpipe.ct.readers.base import ScanRef
 from medpipe.ct.volume import Volume
 from tests.ct.scans import write_dicom, write_mhd
 
@@ -72,6 +75,25 @@ def test_published_and_deidentified_scans_keep_their_uids(tmp_path: Path, chest:
     assert intake.scans["series_uid"].tolist() == ["1.3.6.1", "1.3.6.2"]
     assert not (tmp_path / "identity").exists()
     assert set(take(raw, tmp_path, "always").scans["series_uid"]).isdisjoint({"1.3.6.1", "1.3.6.2"})
+
+
+def test_image_files_may_be_named_after_patients(tmp_path: Path, chest: Volume):
+    """So may somebody's own MetaImages and own readings in LIDC's format."""
+    raw = tmp_path / "raw"
+    write_mhd(raw / "Doe_Jane.mhd", chest)
+    image = chest.geometry.apply_to_sitk(sitk.GetImageFromArray(chest.array))
+    sitk.WriteImage(image, str(raw / f"{SECRET}.nii"))
+    sitk.WriteImage(image, str(raw / "Jane.nrrd"))
+    (raw / "findings.csv").write_text(
+        f"series_uid,x_mm,y_mm,z_mm,kind,label\n{SECRET},0,0,0,nodule,Jane's\nDoe_Jane,0,0,0,nodule,\n"
+    )
+    intake = take(raw, tmp_path)
+    told = "\n".join(table.to_csv() for table in (intake.scans, intake.nodules, intake.splits))
+    assert "Jane" not in told
+    assert len(intake.nodules) == 2
+    own = ScanRef("1.2.840.1", "Doe", "lidc", "a", reader="dicom")
+    assert needs_pseudonym(own, "auto")
+    assert not needs_pseudonym(replace(own, series_uid="1.3.6.1.4.1.14519.5.2.1.6279.6001.1"), "auto")
 
 
 def test_a_pseudonym_is_a_dicom_uid():

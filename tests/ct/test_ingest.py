@@ -6,7 +6,7 @@ import pytest
 
 from medpipe.core.errors import InputError
 from medpipe.ct import ingest as intake_module
-from medpipe.ct.findings import FINDING_COLUMNS
+from medpipe.ct.findings import FINDING_COLUMNS, label_scan
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.ingest import SCAN_COLUMNS, Intake
 from medpipe.ct.params import GateParams, IngestCTParams, SplitParams
@@ -155,3 +155,18 @@ def test_real_scans_and_their_readers(shared_data: Path, tmp_path: Path):
     assert nodules["readers"].tolist() == [4, 3, 4]
     assert nodules["has_mask"].all()
     assert set(intake.splits["split"]) == {"test"}
+
+
+def test_readers_and_labels_that_fail_in_any_way_stop_no_other_scan(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise MemoryError("Secret^Name")
+
+    (scan,) = intake_module.luna16.discover(raw, list(raw.rglob("1.1.mhd")), PARAMS)
+    labelled = label_scan((scan, "1.1", [fail]), tmp_path / "masks")
+    assert labelled.scan.rejection is not None
+    assert labelled.scan.rejection.code == "damaged_labels"
+    assert "Secret" not in labelled.scan.rejection.reason
+    monkeypatch.setattr(intake_module.luna16, "read_samples", fail)
+    assert codes(raw) == {"1.1": "unreadable", "1.2": "unreadable", "1.3": None}

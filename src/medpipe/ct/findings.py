@@ -59,19 +59,25 @@ def label_scan(item: tuple[ScanRef, str, Sequence[LabelJob]], masks_folder: Path
     try:
         findings = [finding for job in jobs for finding in job(scan.geometry)]
     except LabelError as error:
-        rejected = replace(scan, rejection=Rejection("damaged_labels", str(error)))
-        return LabelledScan(series_uid, rejected)
+        return _rejected(scan, series_uid, str(error))
+    except Exception as error:  # of a source of the user's own, or of a library: it stops no other scan
+        return _rejected(scan, series_uid, f"The labels cannot be read ({type(error).__name__}).")
     inside = [bool(scan.geometry.contains([finding.centre_xyz_mm])[0]) for finding in findings]
     kept = [finding for finding, is_inside in zip(findings, inside, strict=True) if is_inside]
     masks = {number: finding.mask for number, finding in enumerate(kept, start=1) if finding.mask is not None}
+    named = series_uid == scan.series_uid  # what people call a region may name the patient that a pseudonym hides
     write_masks(masks_folder, series_uid, scan.geometry, masks)
     return LabelledScan(
         series_uid,
         scan,
-        tuple(replace(finding, mask=None) for finding in kept),
+        tuple(replace(finding, mask=None, label=finding.label if named else None) for finding in kept),
         tuple(finding.mask is not None for finding in kept),
         len(findings) - len(kept),
     )
+
+
+def _rejected(scan: ScanRef, series_uid: str, reason: str) -> LabelledScan:
+    return LabelledScan(series_uid, replace(scan, rejection=Rejection("damaged_labels", reason)))
 
 
 def findings_table(scans: Sequence[LabelledScan]) -> pd.DataFrame:

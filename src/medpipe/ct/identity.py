@@ -7,6 +7,7 @@ pseudonym is a valid DICOM uid (root 2.25 with 128 bits, PS3.5 B.2).
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,8 +33,9 @@ LOCATION_COLUMNS = {
 KEY_FILE = "pseudonym.key"
 KEY_BYTES = 32
 
-PUBLISHED_SOURCES = frozenset({"luna16", "lidc"})
-"""Data sets that were published without identities, under uids by which everybody compares results."""
+PUBLISHED_UIDS = {"luna16": re.compile(r"\d+(\.\d+)+"), "lidc": re.compile(r"1\.3\.6\.1\.4\.1\.14519\.5\.2\.1\..+")}
+"""Data sets that were published without identities, under uids by which everybody compares results: any uid as the name
+of a MetaImage, and uids of The Cancer Imaging Archive. Other scans of these sources are somebody's own."""
 
 
 def load_key(folder: Path | str) -> bytes:
@@ -78,12 +80,14 @@ def needs_pseudonym(scan: ScanRef, policy: str) -> bool:
 
     Args:
         scan: Of any source.
-        policy: ``ingest_ct.pseudonyms``: "always", "never", or "auto" for DICOM of unknown origin: neither from a
-            published data set nor marked as de-identified (Patient Identity Removed, PS3.3 C.7.1.1).
+        policy: ``ingest_ct.pseudonyms``: "always", "never", or "auto" for scans of unknown origin: neither from a
+            published data set nor marked as de-identified (Patient Identity Removed, PS3.3 C.7.1.1). Names of image
+            files may be names of patients, and count as such.
     """
     if policy != "auto":
         return policy == "always"
-    return scan.reader == "dicom" and scan.source not in PUBLISHED_SOURCES and not scan.deidentified
+    published = PUBLISHED_UIDS.get(scan.source)
+    return not (scan.deidentified or (published is not None and published.fullmatch(scan.series_uid)))
 
 
 def locate(scans: Sequence[ScanRef], policy: str, folder: Path | str | None) -> pd.DataFrame:

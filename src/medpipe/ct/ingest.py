@@ -158,6 +158,8 @@ def gate(raw: Path, scan: ScanRef, params: GateParams) -> ScanRef:
             rejection = check_hounsfield(find_reader(scan.reader).read_samples(raw, scan))
         except ScanReadError as error:
             rejection = Rejection(error.code, error.reason)
+        except Exception as error:  # of a reader of the user's own, or of a library: it stops no other scan
+            rejection = Rejection("unreadable", f"The voxels cannot be read ({type(error).__name__}).")
     return replace(scan, rejection=rejection)
 
 

@@ -136,8 +136,8 @@ class IngestCTParams(Params):
         gate: What a scan must be to be accepted.
         labels: Where findings come from.
         consensus: When marks of LIDC's readers make a nodule.
-        pseudonyms: Whether uids of series and patients are replaced by keyed hashes: "auto" for DICOM that does not
-            say that the identity was removed (0012,0062), "always", or "never".
+        pseudonyms: Whether uids of series and patients are replaced by keyed hashes: "auto" for scans that are of no
+            published data set and do not say that the identity was removed (0012,0062), "always", or "never".
         split: Fractions of patients.
         n_jobs: Worker processes; -1 is one a core.
     """

@@ -97,8 +97,9 @@ class MLflowHook:
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
         """Ends the run as failed, with the error's first line."""
-        if self._run_id is not None:
-            self._client.set_tag(self._run_id, "error", f"{type(error).__name__}: {str(error).splitlines()[:1]}")
+        if self._run_id is not None:  # the name of a file may tell whose scan it is
+            text = str(error.strerror) if isinstance(error, OSError) else str(error)
+            self._client.set_tag(self._run_id, "error", f"{type(error).__name__}: {text.splitlines()[:1]}")
         self._end("FAILED")
 
     def _start(self) -> None:

@@ -1,6 +1,7 @@
 """Several sources of labels over one folder, by way of intake."""
 
 import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,3 +95,24 @@ def test_links_to_nowhere_and_pipes_stop_nothing(tmp_path: Path):
         os.mkfifo(raw / "pipes" / name)
     scans = take_in(raw, tmp_path / "masks").scans.set_index("series_uid")
     assert scans.index[scans["accepted"]].tolist() == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["seg", "rtstruct", "lidc"])
+def test_labels_are_found_in_archives(tmp_path: Path, kind: str):
+    """A zipped export whose findings were passed over would give a healthy scan."""
+    source, raw = tmp_path / "source", tmp_path / "raw"
+    write_series(source / "ct", AXIAL)
+    if kind == "seg":
+        write_seg(source / "s", source / "ct", two_balls(AXIAL))
+    elif kind == "rtstruct":
+        write_rtstruct(source / "r", {f"GTV {n}": ball_contours(AXIAL, centre) for n, centre in enumerate(CENTRES_ZYX)})
+    else:
+        (source / "m.xml").write_text(message(SERIES_UID))
+    raw.mkdir()
+    with zipfile.ZipFile(raw / "export.zip", "w") as archive:
+        for file in sorted(path for path in source.rglob("*") if path.is_file()):
+            archive.write(file, file.relative_to(source).as_posix())
+    zipped, plain = take_in(raw, tmp_path / "masks"), take_in(source, tmp_path / "others")
+    assert zipped.nodules.equals(plain.nodules)
+    assert len(plain.nodules) == (0 if kind == "lidc" else 2)
+    assert zipped.scans["source"].tolist() == ["lidc" if kind == "lidc" else "dicom"]

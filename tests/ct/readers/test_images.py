@@ -240,11 +240,22 @@ def test_names_become_different_uids():
     assert series_uid_of("LIDC-IDRI_0001.v2") == "LIDC-IDRI_0001.v2"
 
 
-def test_equal_names_in_two_folders_have_one_uid(tmp_path: Path, chest: Volume):
-    """Intake refuses the second: silently to overwrite the first would be worse."""
-    write(tmp_path / "one" / "a.nii", chest)
-    write(tmp_path / "two" / "a.nii.gz", chest)
-    assert [scan.series_uid for scan in discover(tmp_path)] == ["a", "a"]
+def test_scans_of_one_name_go_by_their_folders_and_copies_by_one_uid(tmp_path: Path, chest: Volume):
+    write(tmp_path / "one" / "ct.nii", chest)
+    write(tmp_path / "two" / "ct.nii", Volume(chest.array + np.int16(1), chest.geometry))
+    write(tmp_path / "copy" / "ct.nii", chest)
+    (tmp_path / "patients.csv").write_text("series_uid,patient_id\ntwo/ct,007\n")
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "ct.nii").symlink_to(tmp_path / "nowhere")
+    files = [*files_in(tmp_path), tmp_path / "gone" / "ct.nii"]
+    found = {scan.path: scan for scan in images.discover(tmp_path, files, PARAMS)}
+    assert len(found) == 4
+    assert len({scan.series_uid for scan in found.values()}) == 3
+    assert found["one/ct.nii"].series_uid == found["copy/ct.nii"].series_uid == series_uid_of("copy/ct")
+    assert found["two/ct.nii"].series_uid == series_uid_of("two/ct")
+    assert found["two/ct.nii"].patient_id == "007"
+    (tmp_path / "two" / "ct.nii").unlink()
+    assert {scan.series_uid for scan in discover(tmp_path)} == {"ct"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from medpipe.ct.labels.base import LabelError, LabelJob
 from medpipe.ct.labels.neighbours import failed, is_dicom, series_beside
 from medpipe.ct.readers import dicom
-from medpipe.ct.readers.archive import open_file
+from medpipe.ct.readers.archive import archive_of, expand, open_file
 from medpipe.ct.readers.base import ScanRef
 from medpipe.ct.readers.dicom_headers import DICOM_SUFFIXES, GROUP_8_STARTS, PREAMBLE_BYTES, lenient_reading
 
@@ -116,15 +116,15 @@ def jobs_of_objects(
 
 
 def objects_of(files: Sequence[Path], sop_classes: Sequence[str]) -> Iterator[Path]:
-    """The files whose first bytes name one of the classes; a slice of a CT costs one short read."""
+    """Files and members of archives whose first bytes name one of the classes; a slice costs one short read."""
     wanted = [uid.encode() for uid in sop_classes]
-    for file in files:
+    for file in expand(files)[0]:
         try:
-            if not file.is_file():  # opening a pipe would wait for ever
+            if not (file.is_file() or archive_of(file)):  # opening a pipe would wait for ever
                 continue
-            with file.open("rb") as stream:
+            with open_file(file) as stream:
                 head = stream.read(HEAD_BYTES)
-        except OSError:
+        except Exception:  # zipfile fails on damaged members in many ways
             continue
         is_dicom_file = head[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] == b"DICM" or head.startswith(GROUP_8_STARTS)
         if (is_dicom_file or file.suffix.lower() in DICOM_SUFFIXES) and any(uid in head for uid in wanted):

@@ -20,6 +20,7 @@ from medpipe.ct.labels.dicom_objects import SEGMENTATION, jobs_of_objects
 from medpipe.ct.labels.grids import findings_of_voxels
 from medpipe.ct.labels.planes import Plane, stack_grid
 from medpipe.ct.params import IngestCTParams, LabelParams
+from medpipe.ct.readers.archive import open_file
 from medpipe.ct.readers.base import ScanRef
 from medpipe.ct.readers.dicom_headers import lenient_reading
 from medpipe.ct.readers.image_headers import MAX_VOXELS
@@ -83,7 +84,8 @@ def _read(file: Path) -> Any:
     import pydicom
     from highdicom.seg import Segmentation
 
-    data = pydicom.dcmread(file)
+    with open_file(file) as stream:
+        data = pydicom.dcmread(stream)
     if not 0 < int(data.Rows) * int(data.Columns) <= MAX_FRAME_PIXELS:
         raise LabelError("A DICOM segmentation of the series has frames of a size that no scan has.")
     return Segmentation.from_dataset(data, copy=False)

@@ -17,6 +17,7 @@ from medpipe.ct.labels.lidc_consensus import findings_of_marks
 from medpipe.ct.labels.lidc_marks import Mark
 from medpipe.ct.labels.neighbours import failed, is_dicom, series_beside
 from medpipe.ct.params import ConsensusParams, IngestCTParams
+from medpipe.ct.readers.archive import archive_of, expand, open_file
 from medpipe.ct.readers.base import ScanRef
 
 SOURCE = "lidc"
@@ -73,7 +74,7 @@ def findings_of_xml(
         LabelError: If a file is damaged or the files differ.
     """
     try:
-        if len({file.read_bytes() for file in files}) > 1:
+        if len({_bytes(file) for file in files}) > 1:
             raise LabelError(f"{len(files)} different files of LIDC's marks belong to the series, one is expected.")
         uid, marks = lidc_xml.read(files[0])
     except OSError as error:
@@ -81,6 +82,11 @@ def findings_of_xml(
     if uid != series_uid:
         raise LabelError("The file of LIDC's marks names two series.")
     return findings_of_marks(marks, geometry, params)
+
+
+def _bytes(file: Path) -> bytes:
+    with open_file(file) as stream:
+        return stream.read(lidc_xml.MAX_BYTES + 1)
 
 
 def _database_job(marks: list[Mark] | LabelError, params: ConsensusParams) -> LabelJob:
@@ -92,12 +98,12 @@ def _database_job(marks: list[Mark] | LabelError, params: ConsensusParams) -> La
 def _xml_files(files: Sequence[Path], wanted: set[str]) -> tuple[dict[str, list[Path]], list[tuple[Path, str | None]]]:
     """CT reads of the series wanted, and the others with the series they name."""
     reads, strays = defaultdict(list), []
-    for file in files:
-        if file.suffix.lower() != ".xml" or not file.is_file():
+    for file in expand(files)[0]:
+        if file.suffix.lower() != ".xml" or not (file.is_file() or archive_of(file)):
             continue
         try:
             uid = lidc_xml.series_uid(file) if lidc_xml.is_ct_read(file) else ""
-        except OSError:
+        except Exception:  # zipfile fails on damaged members in many ways
             uid = None
         if uid in wanted:
             reads[uid].append(file)

@@ -9,6 +9,7 @@ import numpy as np
 
 from medpipe.ct.labels.base import RATINGS, LabelError
 from medpipe.ct.labels.lidc_marks import Contour, Mark
+from medpipe.ct.readers.archive import open_file
 
 MESSAGE = "LidcReadMessage"
 """Root of a CT read."""
@@ -34,7 +35,7 @@ _SERIES = re.compile(rb"<(?:\w+:)?SeriesInstanceUid>\s*([0-9.]{1,64})\s*<", re.I
 
 def is_ct_read(file: Path) -> bool:
     """Whether a file is a CT read, damaged or not: by its first bytes or, where they do not tell, by what it holds."""
-    with file.open("rb") as stream:
+    with open_file(file) as stream:
         head = stream.read(_HEAD_BYTES)
         if MESSAGE.encode() in head:
             return True
@@ -45,7 +46,7 @@ def is_ct_read(file: Path) -> bool:
 
 def series_uid(file: Path) -> str | None:
     """The series that a CT read names, also where it is damaged elsewhere; None where it cannot be found."""
-    with file.open("rb") as stream:
+    with open_file(file) as stream:
         match = _SERIES.search(stream.read(MAX_BYTES))
     return None if match is None else match[1].decode()
 
@@ -100,7 +101,7 @@ def read(file: Path) -> tuple[str, list[Mark]]:
     Raises:
         LabelError: If the file is no ``LidcReadMessage``, names no series or holds a value that is no number.
     """
-    with file.open("rb") as stream:
+    with open_file(file) as stream:
         root = parse(stream.read(MAX_BYTES + 1))
     header = root.find("ResponseHeader")
     uid = "" if header is None else header.findtext("SeriesInstanceUid", "").strip()

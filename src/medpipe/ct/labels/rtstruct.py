@@ -20,6 +20,7 @@ from medpipe.ct.labels.dicom_objects import STRUCTURE_SET, jobs_of_objects
 from medpipe.ct.labels.grids import findings_of_voxels
 from medpipe.ct.labels.polygons import fill_even_odd
 from medpipe.ct.params import IngestCTParams, LabelParams
+from medpipe.ct.readers.archive import open_file
 from medpipe.ct.readers.base import ScanRef
 from medpipe.ct.readers.dicom_headers import lenient_reading
 
@@ -91,8 +92,8 @@ def findings_of_rtstruct(file: Path, geometry: Geometry, params: LabelParams) ->
     import pydicom
 
     try:
-        with lenient_reading():
-            data = pydicom.dcmread(file, specific_tags=["StructureSetROISequence", "ROIContourSequence"])
+        with lenient_reading(), open_file(file) as stream:
+            data = pydicom.dcmread(stream, specific_tags=["StructureSetROISequence", "ROIContourSequence"])
             names = _wanted(data, params)
             return [
                 finding

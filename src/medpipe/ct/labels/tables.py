@@ -128,17 +128,17 @@ def _check_numbers(file: Path, table: pd.DataFrame, columns: Sequence[str], *, e
     for name in columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
             bad = table.loc[pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna(), name]
-            raise InputError(f"{file}: column {name!r} holds {bad.iloc[0]!r}, a number is expected")
+            raise InputError(f"{file.name}: column {name!r} holds {bad.iloc[0]!r}, a number is expected")
         values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
         bad_places = np.isinf(values) | (np.isnan(values) & (not empty_is_fine))
         if bad_places.any():
             row = int(np.argmax(bad_places)) + 2  # counted like an editor's lines, below the header
             raise InputError(
-                f"{file}: column {name!r} holds {values[bad_places][0]} in line {row}, a number is expected"
+                f"{file.name}: column {name!r} holds {values[bad_places][0]} in line {row}, a number is expected"
             )
 
 
 def _check_words(file: Path, table: pd.DataFrame, column: str, words: Sequence[str]) -> None:
     bad = table.loc[~table[column].isin(words), column]
     if len(bad):
-        raise InputError(f"{file}: column {column!r} holds {bad.iloc[0]!r}, one of {', '.join(words)} is expected")
+        raise InputError(f"{file.name}: column {column!r} holds {bad.iloc[0]!r}, one of {', '.join(words)} is expected")

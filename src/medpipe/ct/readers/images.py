@@ -4,12 +4,14 @@ NIfTI's axes are RAS and its sform and qform are honoured as ITK does it (``itkN
 space. Label maps among the files (see `medpipe.ct.readers.image_names`) are no scans.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medpipe.core.fingerprint import digest, digest_path
 from medpipe.ct.params import IngestCTParams
 from medpipe.ct.readers import itk
 from medpipe.ct.readers.base import ScanRef
@@ -32,12 +34,38 @@ def discover(raw: Path, files: Sequence[Path], params: IngestCTParams) -> list[S
     labels = label_maps(files, params.labels.map_suffix)
     patients = read_patients(files)
     scans = []
-    for file in files:
-        name, suffix = itk.split_name(file)
-        if suffix in SUFFIXES and file not in labels:
-            uid = series_uid_of(name)
-            scans.append(itk.found_scan(raw, file, uid, patients.get(name, patients.get(uid, uid)), SOURCE))
+    images = [file for file in files if itk.split_name(file)[1] in SUFFIXES and file not in labels]
+    for file, (name, uid) in _names(raw, images).items():
+        stem = itk.split_name(file)[0]
+        patient = next((patients[key] for key in (name, uid, stem) if key in patients), uid)
+        scans.append(itk.found_scan(raw, file, uid, patient, SOURCE))
     return scans
+
+
+def _names(raw: Path, images: Sequence[Path]) -> dict[Path, tuple[str, str]]:
+    """Name and series uid of each image: its own name or, where files with other voxels share it, its path.
+
+    Many a data set has one folder a case and ``ct.nii.gz`` in each; copies of one file are to be found as such.
+    """
+    alike: dict[str, list[Path]] = defaultdict(list)
+    for file in images:
+        alike[itk.split_name(file)[0]].append(file)
+    names = {}
+    for name, files in alike.items():
+        contents = [_content_digest(file) for file in files] if len(files) > 1 else [""]
+        firsts = dict(zip(reversed(contents), reversed(files), strict=True))
+        for file, digest_of_file in zip(files, contents, strict=True):
+            first = firsts[digest_of_file]
+            path = (first.parent / itk.split_name(first)[0]).relative_to(raw).as_posix()
+            names[file] = name if len(firsts) == 1 else path
+    return {file: (names[file], series_uid_of(names[file])) for file in images}
+
+
+def _content_digest(file: Path) -> str:
+    try:
+        return digest([digest_path(part) for part in itk.content(file)])
+    except OSError:  # it cannot be read, and is like no other
+        return str(file)
 
 
 def read_volume(raw: Path, path: str, series_uid: str) -> Volume:

@@ -17,24 +17,27 @@ def read_csv(file: Path, columns: Sequence[str], text: Sequence[str]) -> pd.Data
         text: Columns read as text (series uids look like numbers and must not become any).
 
     Raises:
-        InputError: If a column is missing, a text is empty or a value is no number; the message names file and column.
+        InputError: If a column is missing, a text is empty or a value is no number; the message names file and column,
+            and not the folder, which may be named after a patient.
     """
     try:
         table = pd.read_csv(file, dtype=dict.fromkeys(text, "str"), skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{file}: not a comma-separated table: {error}") from error
+    except OSError as error:
+        raise InputError(f"{file.name}: cannot be opened: {error.strerror}") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{file.name}: not a comma-separated table: {error}") from error
     if missing := [name for name in columns if name not in table.columns]:
         raise InputError(
-            f"{file}: column {missing[0]!r} is missing; columns {', '.join(columns)} are expected, "
+            f"{file.name}: column {missing[0]!r} is missing; columns {', '.join(columns)} are expected, "
             f"found {', '.join(map(str, table.columns))}"
         )
     for name in columns:
         if name in text and (empty := table[name].isna()).any():
             line = int(empty.to_numpy().argmax()) + 2  # as an editor counts, below the header
-            raise InputError(f"{file}: column {name!r} holds nothing in line {line}")
+            raise InputError(f"{file.name}: column {name!r} holds nothing in line {line}")
         if name not in text and not pd.api.types.is_numeric_dtype(table[name]):
             bad = table.loc[pd.to_numeric(table[name], errors="coerce").isna(), name]
-            raise InputError(f"{file}: column {name!r} holds {bad.iloc[0]!r}, a number is expected")
+            raise InputError(f"{file.name}: column {name!r} holds {bad.iloc[0]!r}, a number is expected")
     return table
 
 
