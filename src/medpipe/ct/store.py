@@ -267,6 +267,8 @@ def forget_scan(folder: Path, series_uid: str) -> None:
 def _write_array(path: Path, array: NDArray[Any]) -> None:
     chunks = tuple(min(CHUNK_EDGE, size) for size in array.shape)
     blocks = tuple(min(BLOCK_EDGE, size) for size in chunks)
+    # Shuffling the bytes of single-byte values changes nothing and costs a third of a read.
+    shuffle = blosc2.Filter.NOFILTER if array.itemsize == 1 else blosc2.Filter.SHUFFLE
     with atomic_path(path) as temporary:
         blosc2.asarray(
             np.ascontiguousarray(array),
@@ -274,5 +276,5 @@ def _write_array(path: Path, array: NDArray[Any]) -> None:
             mode="w",
             chunks=chunks,
             blocks=blocks,
-            cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=ZSTD_LEVEL, nthreads=1),
+            cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=ZSTD_LEVEL, filters=[shuffle], nthreads=1),
         )
