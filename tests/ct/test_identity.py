@@ -110,6 +110,7 @@ def test_the_key_is_made_once_and_read_by_its_owner_alone(tmp_path: Path):
     key = load_key(tmp_path / "identity")
     assert load_key(tmp_path / "identity") == key
     assert stat.S_IMODE((tmp_path / "identity" / KEY_FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "identity").stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("text", ["", "abcd", "not hexadecimal"])

@@ -49,6 +49,8 @@ def load_key(folder: Path | str) -> bytes:
     """
     file = Path(folder) / KEY_FILE
     if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.chmod(0o700)  # the table that leads back to the patients lies beside the key
         with atomic_path(file) as temporary:
             temporary.touch(mode=0o600)
             temporary.write_text(secrets.token_hex(KEY_BYTES) + os.linesep, encoding="ascii")

@@ -1,6 +1,7 @@
 """Several sources of labels over one folder, by way of intake."""
 
 import os
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -116,3 +117,19 @@ def test_labels_are_found_in_archives(tmp_path: Path, kind: str):
     assert zipped.nodules.equals(plain.nodules)
     assert len(plain.nodules) == (0 if kind == "lidc" else 2)
     assert zipped.scans["source"].tolist() == ["lidc" if kind == "lidc" else "dicom"]
+
+
+def test_labels_of_no_scan_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Scans that were given other uids lose their labels, and would pass for healthy without a word."""
+    caplog.set_level("WARNING")
+    raw = tmp_path / "raw"
+    write_series(raw / "ct", AXIAL)
+    write_seg(raw / "s", raw / "ct", two_balls(AXIAL))
+    write_rtstruct(raw / "r", {"GTV": ball_contours(AXIAL, CENTRES_ZYX[0])})
+    write_image(raw / "1.2.3.4_seg.nrrd", Volume(ball(AXIAL, CENTRES_ZYX[0], AXIAL).astype(np.int16), AXIAL))
+    (raw / "findings.csv").write_text("series_uid,x_mm,y_mm,z_mm,kind\n1.2.3.4,0,0,0,nodule\n")
+    shutil.rmtree(raw / "ct")
+    write_series(raw / "ct", AXIAL, "1.2.9", frame_uid="1.2.10")
+    assert take_in(raw, tmp_path / "masks").nodules.empty
+    for told in ("objects with findings (SEG)", "objects with findings (RTSTRUCT)", "1 label maps", "1 findings of"):
+        assert told in caplog.text

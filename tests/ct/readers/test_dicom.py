@@ -180,3 +180,10 @@ def test_a_real_series_reads_as_simpleitk_reads_it(shared_data: Path, patient: s
     np.testing.assert_array_equal(volume.array, sitk.GetArrayFromImage(expected))
     np.testing.assert_allclose(volume.geometry.origin_xyz_mm, expected.GetOrigin(), atol=1e-4)
     np.testing.assert_allclose(volume.geometry.spacing_zyx_mm, expected.GetSpacing()[::-1], atol=1e-4)
+
+
+def test_series_without_a_patient_are_of_one_where_they_are_of_one_study(tmp_path: Path, chest: Volume):
+    """On two sides of a split they would leak."""
+    for uid, study in (("1.1", "1.9"), ("1.2", "1.9"), ("1.3", "")):
+        write_dicom(tmp_path / uid, chest, uid, PatientID="", StudyInstanceUID=study)
+    assert [scan.patient_id for scan in discover(tmp_path)] == ["1.9", "1.9", "1.3"]

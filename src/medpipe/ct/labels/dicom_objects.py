@@ -1,5 +1,6 @@
 """DICOM objects that hold labels (segmentations, structure sets): found by their class, given to their series."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,6 +22,8 @@ STRUCTURE_SET = ("1.2.840.10008.5.1.4.1.1.481.3",)
 
 HEAD_BYTES = 1024
 """The class stands in the meta information or, without that, among the first elements: within these bytes."""
+
+_logger = logging.getLogger(__name__)
 
 _SERIES, _INSTANCE, _FRAME = 0x0020000E, 0x00081155, 0x00200052
 
@@ -80,6 +83,7 @@ def jobs_of_objects(
     optional: Sequence[str],
     job_of: Callable[[Path, Any], LabelJob | None],
     damaged: str,
+    kind: str,
 ) -> dict[str, list[LabelJob]]:
     """Jobs of every label object of a class for the series that it belongs to.
 
@@ -95,9 +99,10 @@ def jobs_of_objects(
         optional: Other elements that tell of series.
         job_of: Gives the job of a file by its header, None where it holds no finding; raises where it is damaged.
         damaged: Reason for series beside a damaged object, without names.
+        kind: Name of the class for the log.
     """
     jobs: dict[str, list[LabelJob]] = {}
-    known, seen = _Scans(raw, scans), set()
+    known, seen, n_stray = _Scans(raw, scans), set(), 0
     for file in objects_of(files, sop_classes):
         header = read_header(file, ["SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID", *required, *optional])
         try:
@@ -110,8 +115,12 @@ def jobs_of_objects(
         except (LabelError, AttributeError, TypeError, ValueError):
             job, owners = partial(failed, damaged), series_beside(raw, file, scans)
         if job is not None:
-            for uid in known.of(_owner(header)) if owners is None else owners:
+            owners = known.of(_owner(header)) if owners is None else owners
+            n_stray += not owners
+            for uid in owners:
                 jobs.setdefault(uid, []).append(job)
+    if n_stray:
+        _logger.warning("%d DICOM objects with findings (%s) belong to no accepted scan", n_stray, kind)
     return jobs
 
 

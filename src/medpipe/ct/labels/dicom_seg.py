@@ -57,7 +57,7 @@ def discover(
     def job_of(file: Path, header: Any) -> LabelJob | None:
         return partial(findings_of_seg, file, params=params.labels) if _wanted(header, params.labels) else None
 
-    return jobs_of_objects(raw, files, scans, SEGMENTATION, _REQUIRED, _OPTIONAL, job_of, DAMAGED)
+    return jobs_of_objects(raw, files, scans, SEGMENTATION, _REQUIRED, _OPTIONAL, job_of, DAMAGED, "SEG")
 
 
 def findings_of_seg(file: Path, geometry: Geometry, params: LabelParams) -> list[Finding]:

@@ -1,5 +1,6 @@
 """Label maps: image files of whole numbers over a scan, by the names of `medpipe.ct.readers.image_names`."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
@@ -18,6 +19,8 @@ from medpipe.ct.readers.image_names import label_maps, series_uid_of
 MAX_VALUES = 256
 """Most different values of a label map; a scan that was taken for one has more."""
 
+_logger = logging.getLogger(__name__)
+
 
 def discover(
     raw: Path, files: Sequence[Path], scans: Sequence[ScanRef], params: IngestCTParams
@@ -33,6 +36,7 @@ def discover(
     by_path = {scan.path: scan.series_uid for scan in scans}
     uids = set(by_path.values())
     jobs: dict[str, list[LabelJob]] = defaultdict(list)
+    n_stray = 0
     for file, target in label_maps(files, params.labels.map_suffix).items():
         if isinstance(target, Path):
             uid = by_path.get(target.relative_to(raw).as_posix())
@@ -40,6 +44,10 @@ def discover(
             uid = target if target in uids else series_uid_of(target)
         if uid in uids:
             jobs[uid].append(partial(findings_of_map, file, params=params.labels))
+        else:
+            n_stray += 1
+    if n_stray:
+        _logger.warning("%d label maps belong to no accepted scan", n_stray)
     return dict(jobs)
 
 

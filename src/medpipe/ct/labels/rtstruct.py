@@ -75,7 +75,7 @@ def discover(
     def job_of(file: Path, header: Any) -> LabelJob | None:
         return partial(findings_of_rtstruct, file, params=params.labels) if _wanted(header, params.labels) else None
 
-    return jobs_of_objects(raw, files, scans, STRUCTURE_SET, _REQUIRED, _OPTIONAL, job_of, DAMAGED)
+    return jobs_of_objects(raw, files, scans, STRUCTURE_SET, _REQUIRED, _OPTIONAL, job_of, DAMAGED, "RTSTRUCT")
 
 
 def findings_of_rtstruct(file: Path, geometry: Geometry, params: LabelParams) -> list[Finding]:

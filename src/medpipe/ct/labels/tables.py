@@ -6,6 +6,7 @@ scan: ``series_uid,x_mm,y_mm,z_mm,kind``, and where they are known ``diameter_mm
 and LIDC's ratings.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
@@ -37,6 +38,8 @@ OPTIONAL_NUMBERS = ("diameter_mm", "readers", *RATINGS)
 KINDS = ("nodule", "irrelevant")
 TEXTURES = ("solid", "part-solid", "ground-glass")
 
+_logger = logging.getLogger(__name__)
+
 
 def discover(
     raw: Path, files: Sequence[Path], scans: Sequence[ScanRef], params: IngestCTParams
@@ -55,6 +58,7 @@ def discover(
     annotated = {scan.series_uid for scan in scans if scan.source in ANNOTATED_SOURCES}
     uids = {scan.series_uid for scan in scans}
     found: dict[str, dict[Hashable, Finding]] = defaultdict(dict)
+    n_stray = 0
     if any(file.name in ANNOTATIONS for file in files):
         found |= {uid: {} for uid in listed_series(files) & annotated}
     for uid, finding in annotations(files):
@@ -63,6 +67,10 @@ def discover(
     for uid, finding in own_findings(files):
         if (uid := uid if uid in uids else series_uid_of(uid)) in uids:
             found[uid].setdefault(_key(finding), finding)
+        else:
+            n_stray += 1
+    if n_stray:
+        _logger.warning("%d findings of %s belong to no accepted scan", n_stray, FINDINGS)
     return {uid: [partial(_given, tuple(findings.values()))] if findings else [] for uid, findings in found.items()}
 
 

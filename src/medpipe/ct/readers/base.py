@@ -48,7 +48,7 @@ class ScanRef:
 
     Attributes:
         series_uid: The series.
-        patient_id: The patient; the series itself where no patient is known.
+        patient_id: The patient; where none is known the study of one visit, or the series itself.
         source: Name of the kind of data: the reader's ``SOURCE``, or that of the labels, as "lidc".
         path: Relative to the raw folder, with forward slashes; with the series uid, all the reader needs to find the
             voxels again. A member of an archive is named as if the archive were a folder.

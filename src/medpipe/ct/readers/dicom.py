@@ -108,7 +108,7 @@ def _series_scan(raw: Path, series_uid: str, headers: Sequence[SliceHeader], par
     first = slices[0].file
     return ScanRef(
         series_uid=series_uid,
-        patient_id=first.patient_id or series_uid,
+        patient_id=first.patient_id or first.study_uid or series_uid,
         source=SOURCE,
         path=_relative(raw, folder) + (f"#phase={params.phase}" if chosen else ""),
         geometry=stack_geometry(slices) if rejection is None else None,

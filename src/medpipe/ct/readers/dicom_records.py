@@ -62,6 +62,7 @@ class FileHeader:
     Attributes:
         path: The file, perhaps in an archive (see `medpipe.ct.readers.archive`).
         series_uid: Series Instance UID.
+        study_uid: Study Instance UID; may be empty.
         sop_uid: The file's own identity; two files with one are copies, unless an anonymiser gave it to all.
         sop_class: SOP Class UID: what kind of object it is.
         modality: "CT" for what is wanted.
@@ -81,6 +82,7 @@ class FileHeader:
 
     path: Path
     series_uid: str
+    study_uid: str
     sop_uid: str
     sop_class: str
     modality: str
