@@ -1,4 +1,5 @@
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -170,3 +171,17 @@ def test_readers_and_labels_that_fail_in_any_way_stop_no_other_scan(
     assert "Secret" not in labelled.scan.rejection.reason
     monkeypatch.setattr(intake_module.luna16, "read_samples", fail)
     assert codes(raw) == {"1.1": "unreadable", "1.2": "unreadable", "1.3": None}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are always Unicode there")
+def test_names_that_are_not_in_utf_8_stop_no_other_scan(raw: Path, chest: Volume):
+    """Old exports have names in Latin-1: no table can hold them, and ITK ends the process at them."""
+    name = os.fsdecode(b"M\xdcLLER")
+    write_dicom(raw / name, chest, "1.4")
+    (raw / "dicom" / f"{name}.dcm").write_bytes(b"no DICOM")
+    for suffix in (".nii", ".mhd", "_seg.nii"):
+        (raw / f"{name}{suffix}").write_bytes((raw / "luna16" / "subset0" / "1.1.mhd").read_bytes())
+    intake = ingest(raw, PARAMS)
+    assert intake.scans.loc[intake.scans["accepted"], "series_uid"].tolist() == ["1.1", "1.2", "1.3"]
+    assert intake.scans.loc[~intake.scans["accepted"], "rejection_code"].tolist() == ["unreadable"] * 4
+    intake.locations.to_parquet(raw / "locations.parquet")

@@ -119,8 +119,27 @@ def _walk(raw: Path) -> Iterator[Path]:
 
 def _discover(raw: Path, files: Sequence[Path], params: IngestCTParams) -> list[ScanRef]:
     return [
-        replace(scan, reader=name) for name in params.readers for scan in find_reader(name).discover(raw, files, params)
+        _with_unicode_names(replace(scan, reader=name))
+        for name in params.readers
+        for scan in find_reader(name).discover(raw, files, params)
     ]
+
+
+def _with_unicode_names(scan: ScanRef) -> ScanRef:
+    """The scan, refused where it lies under a name that is not in UTF-8: no table can hold it."""
+    fault = scan.rejection.file if scan.rejection else None
+    names = (scan.series_uid, scan.patient_id, scan.path, *scan.samples, fault or "")
+    if all(_unicode(name) == name for name in names):
+        return scan
+    uid, patient_id, path = map(_unicode, names[:3])
+    reason = "The name of a file or folder of the scan is not in UTF-8; rename it."
+    rejection = Rejection("unreadable", reason, path)
+    return replace(scan, series_uid=uid, patient_id=patient_id, path=path, samples=(), rejection=rejection)
+
+
+def _unicode(text: str) -> str:
+    """The text with the bytes that are not in UTF-8, which Python keeps as surrogates, written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _without_repeats(scans: Sequence[ScanRef]) -> list[ScanRef]:

@@ -141,10 +141,21 @@ def _declared(file: Path) -> Declared:
         raise ScanReadError(f"Files that end in {suffix!r} are not read as images.")
     if not file.is_file():  # opening a pipe would wait for ever
         raise ScanReadError("The file is none on disk.")
+    if not _is_unicode(file):
+        raise ScanReadError("The name of the file or of a folder above it is not in UTF-8; rename it.")
     try:
         return _FORMATS[suffix].declared(file)
     except OSError as error:
         raise ScanReadError(f"The file cannot be opened ({type(error).__name__}).") from error
+
+
+def _is_unicode(file: Path) -> bool:
+    """Whether ITK can be given the name: it ends the process at one that is not in UTF-8."""
+    try:
+        str(file).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _opened(file: Path) -> Any:
