@@ -15,7 +15,7 @@ from tests.scratch import command, environment, kedro, make_project, nodes_that_
 
 KILLS = {
     "imaging": [("provide_ct", 3.0), ("ingest_ct", 0.2), ("preprocess", 1.0), ("train_cnn", 8.0), ("detect", 0.5)],
-    "molecules": [("ingest_smiles", 1.0), ("encode", 0.5), ("train_gan", 8.0), ("sample", 0.2)],
+    "molecules": [("ingest_smiles", 1.0), ("encode", 0.5), ("train_gan", 4.0), ("sample", 0.2)],
 }
 METRICS = {"imaging": "detection_metrics.json", "molecules": "generation_metrics.json"}
 

@@ -13,6 +13,7 @@ from medpipe.ct.masks import MaskStore, write_masks
 from medpipe.ct.memory import needed_gb, workers_within
 from medpipe.ct.params import LungParams, PreprocessParams
 from medpipe.ct.preprocess import prepare, preprocess, quantiser
+from medpipe.ct.readers import luna16
 from medpipe.ct.store import ScanStore
 from medpipe.ct.volume import Volume
 from tests.ct.conftest import CHEST_SHAPE, CHEST_SPACING, NODULE_ZYX
@@ -154,6 +155,27 @@ def test_a_scan_that_fails_stops_no_other(raw: Path, tmp_path: Path, chest: Volu
     assert store.series_uids == ["1.1"]
     assert store.rejections["code"].tolist() == ["unreadable", "no_lungs"]
     assert "(43, 64, 80) voxels (z, y, x), but had (44, 64, 80) at intake" in store.rejections["reason"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"), [(OSError("secret"), "unreadable", "OSError"), (MemoryError(), "too_large", "memory")]
+)
+def test_whatever_goes_wrong_with_a_scan_stops_no_other(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, told: str
+):
+    read_volume = luna16.read_volume
+
+    def fail_once(folder: Path, path: str, series_uid: str) -> Volume:
+        if series_uid == "1.1":
+            raise error
+        return read_volume(folder, path, series_uid)
+
+    monkeypatch.setattr(luna16, "read_volume", fail_once)
+    store = run(raw, tmp_path / "store")
+    assert store.series_uids == ["1.2"]
+    assert store.rejections["code"].tolist() == [code]
+    assert told in store.rejections["reason"].iloc[0]
+    assert "secret" not in store.rejections["reason"].iloc[0]
 
 
 def test_the_store_holds_the_scans_of_the_manifest_only(raw: Path, tmp_path: Path):

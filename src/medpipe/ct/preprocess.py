@@ -175,7 +175,12 @@ def _items(scans: pd.DataFrame, locations: pd.DataFrame, params: PreprocessParam
 
 def _read(item: _Item, raw: Path) -> Volume:
     """The voxels of a scan that still is as it was at intake: a lost slice would stretch the others over its place."""
-    volume = find_reader(item.reader).read_volume(raw, item.path, item.source_series_uid)
+    try:
+        volume = find_reader(item.reader).read_volume(raw, item.path, item.source_series_uid)
+    except (ScanReadError, MemoryError):
+        raise
+    except Exception as error:  # of a reader of the user's own: it stops no other scan
+        raise ScanReadError(f"The reader failed ({type(error).__name__}).") from error
     found = canonical_axes(volume.geometry)[0].shape_zyx
     if found != item.shape_zyx:
         raise ScanReadError(f"The scan has {found} voxels (z, y, x), but had {item.shape_zyx} at intake.")
@@ -199,6 +204,8 @@ def _prepare_item(
         scan = prepare(_read(item, raw), params, None if masks is None else masks.read(item.series_uid))
     except ScanReadError as error:
         reject(error.code, error.reason, key=key)
+    except MemoryError:
+        reject("too_large", "The memory of the machine did not suffice.", key=digest([key, params.max_memory_gb]))
     except SkewedSlicesError as error:
         reject("skewed_slices", f"The scan cannot be resampled: {error}.", key=key)
     except NoLungsError as error:
