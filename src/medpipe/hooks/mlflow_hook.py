@@ -19,6 +19,7 @@ import pandas as pd
 from kedro.framework.hooks import hook_impl
 
 from medpipe.datasets.fingerprint import dataset_fingerprint, persisted
+from medpipe.hooks.database import SQLITE, make_database
 from medpipe.hooks.flatten import flatten
 from medpipe.hooks.killed import PROCESS_TAG, end_killed_runs, this_process
 from medpipe.hooks.params import MLflowEntry, MLflowParams
@@ -106,7 +107,9 @@ class MLflowHook:
         os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its log lines go the way of all others
         import mlflow
 
-        mlflow.set_tracking_uri(self._tracking_uri())
+        uri = self._tracking_uri()
+        make_database(uri)
+        mlflow.set_tracking_uri(uri)
         self._client = mlflow.MlflowClient()
         pipelines = ", ".join(self._run.get("pipeline_names") or []) or "all"
         tags = run_tags(pipelines, self._run.get("env"), self._project) | self._params.tags
@@ -116,10 +119,9 @@ class MLflowHook:
 
     def _tracking_uri(self) -> str:
         """A relative SQLite file lies in the project, wherever the command was typed."""
-        prefix = "sqlite:///"
         uri = self._params.tracking_uri
-        if uri.startswith(prefix) and not uri.startswith(f"{prefix}/"):
-            return f"{prefix}{self._project / uri.removeprefix(prefix)}"
+        if uri.startswith(SQLITE) and not uri.startswith(f"{SQLITE}/"):
+            return f"{SQLITE}{self._project / uri.removeprefix(SQLITE)}"
         return uri
 
     def _new_run(self, tags: dict[str, str]) -> str:
