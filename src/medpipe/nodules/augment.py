@@ -6,33 +6,41 @@ from torch import Tensor
 from medpipe.nodules.params import AugmentParams
 
 
-def augment(image: Tensor, centres: Tensor, params: AugmentParams, seed: int) -> tuple[Tensor, Tensor]:
+def augment(
+    image: Tensor, params: AugmentParams, seed: int, *, centres: Tensor | None = None, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Random mirror images, exchanged axes, contrast, brightness and noise.
 
     Args:
         image: B x D x D x D in [0, 1], cubic.
-        centres: B x K x 3 voxel coordinates (z, y, x).
         params: What may change, and how much.
         seed: The same seed on the same kind of device gives the same changes.
+        centres: B x K x 3 voxel coordinates (z, y, x) that move with the image; None for no place.
+        mask: B x D x D x D of any type that turns with the image; None for none.
 
     Returns:
-        Image and centres.
+        Image, centres and mask; what was not given is an empty tensor.
     """
     generator = torch.Generator(device=image.device).manual_seed(seed)
+    centres = image.new_zeros((len(image), 0, 3)) if centres is None else centres
+    mask = image.new_zeros((len(image), 0, 0, 0)) if mask is None else mask
     if params.flips:
-        image, centres = _turn(image, centres, generator)
-    return _intensity(image, params, generator), centres
+        image, centres, mask = _turn(image, centres, mask, generator)
+    return _intensity(image, params, generator), centres, mask
 
 
-def _turn(image: Tensor, centres: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _turn(image: Tensor, centres: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     order = torch.randperm(3, generator=generator, device=image.device)
-    image = image.permute(0, *(1 + int(axis) for axis in order))
+    axes = (0, *(1 + int(axis) for axis in order))
+    image, mask = image.permute(axes), mask.permute(axes)
     centres = centres[..., order]
     mirrored = torch.rand(len(image), 3, generator=generator, device=image.device) < 0.5
     for axis in range(3):
-        image = torch.where(mirrored[:, axis, None, None, None], image.flip(axis + 1), image)
+        chosen = mirrored[:, axis, None, None, None]
+        image = torch.where(chosen, image.flip(axis + 1), image)
+        mask = torch.where(chosen, mask.flip(axis + 1), mask)
     last = image.shape[-1] - 1
-    return image, torch.where(mirrored[:, None], last - centres, centres)
+    return image, torch.where(mirrored[:, None], last - centres, centres), mask
 
 
 def _intensity(image: Tensor, params: AugmentParams, generator: torch.Generator) -> Tensor:

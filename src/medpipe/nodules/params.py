@@ -1,55 +1,8 @@
-"""Parameters of the nodule detector, of its training, its use and its evaluation."""
+"""Parameters that all networks of this half share."""
 
-from typing import Literal
-
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveInt
 
 from medpipe.core.params import Params
-from medpipe.training.params import TrainerParams
-
-
-class DetectorParams(Params):
-    """Shape of the network (`medpipe.nodules.network.CentreNet`).
-
-    Attributes:
-        channels: Feature channels at strides 2, 4, 8 ... of the input.
-        norm: Normalisation. Batch statistics keep a voxel's score independent of the tile it is computed in.
-    """
-
-    channels: tuple[PositiveInt, ...] = Field((16, 32, 64), min_length=2)
-    norm: Literal["batch", "instance", "group"] = "batch"
-
-
-class SamplingParams(Params):
-    """Patches that the detector learns from.
-
-    Attributes:
-        patch_edge: Edge of the cubic patches in voxels; a multiple of the network's coarsest stride.
-        batch_size: Patches a step (on each device).
-        lesion_share: Share of patches around a nodule.
-        hard_share: Share of patches around places that look like a nodule and are none (vessel crossings, walls). The
-            rest lies anywhere in the lungs.
-        border_voxels: A nodule's centre keeps this distance from the faces of the patch drawn around it; otherwise it
-            lies anywhere, so that the network cannot learn "nodules are in the middle".
-        points_per_scan: Places of each of the two negative kinds that are remembered a scan.
-        n_workers: Processes that read patches beside the training process; 0 reads in it.
-    """
-
-    patch_edge: PositiveInt = 32
-    batch_size: PositiveInt = 16
-    lesion_share: float = Field(0.5, ge=0, le=1)
-    hard_share: float = Field(0.4, ge=0, le=1)
-    border_voxels: PositiveInt = 5
-    points_per_scan: PositiveInt = 150
-    n_workers: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "SamplingParams":
-        if self.lesion_share + self.hard_share > 1:
-            raise ValueError(f"lesion_share + hard_share is {self.lesion_share + self.hard_share}, at most 1")
-        if 2 * self.border_voxels >= self.patch_edge:
-            raise ValueError(f"border_voxels {self.border_voxels} leaves nothing of patch_edge {self.patch_edge}")
-        return self
 
 
 class AugmentParams(Params):
@@ -68,83 +21,18 @@ class AugmentParams(Params):
     noise: float = Field(0.03, ge=0, lt=1)
 
 
-class DetectParams(Params):
-    """How a trained detector searches a scan.
+class CubeParams(Params):
+    """Cubes around given places, which a network learns from.
 
     Attributes:
-        tile_edge: Largest edge of a tile in voxels, without its halo; bounds the memory.
-        halo: Voxels around a tile that the network sees but whose peaks belong to the neighbour.
-        min_probability: Peaks below are not reported.
-        min_distance_mm: Of two candidates closer than this, or than the better one's radius, the better one stays.
-        max_candidates: Most candidates a scan.
-        flip_average: Average the heat maps of the tile and its left-right mirror image: twice the time.
-        accelerator: ``auto`` takes the GPU where there is one.
+        edge: Edge of a cube in voxels.
+        batch_size: Cubes a step (on each device).
+        jitter_voxels: A cube is shifted by up to so much along each axis, so that the network cannot learn that what
+            matters lies in the middle.
+        n_workers: Processes that read cubes beside the training process; 0 reads in it.
     """
 
-    tile_edge: PositiveInt = 208
-    halo: int = Field(8, ge=0)
-    min_probability: float = Field(0.005, ge=0, lt=1)
-    min_distance_mm: PositiveFloat = 4.0
-    max_candidates: PositiveInt = 100
-    flip_average: bool = False
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-
-
-class TrainDetectorParams(Params):
-    """Training of the detector.
-
-    Attributes:
-        detector: The network.
-        trainer: Steps, seed, device.
-        sampling: Patches.
-        augment: Changes made to them.
-        detection: Search of the validation scans at the end.
-        learning_rate: Peak of the schedule.
-        warmup_share: Share of the steps in which the learning rate rises; then it falls as a cosine.
-        weight_decay: AdamW's.
-        ema_decay: Decay a step of the moving average of the weights, which is what is kept; 0 keeps the last weights.
-        validate_every_n_steps: Distance of the points of the validation loss.
-        val_batches: Validation batches a point.
-        operating_fp_per_scan: False alarms a scan, on validation scans, at which the threshold is set.
-    """
-
-    detector: DetectorParams = DetectorParams()
-    trainer: TrainerParams = TrainerParams(max_steps=600)
-    sampling: SamplingParams = SamplingParams()
-    augment: AugmentParams = AugmentParams()
-    detection: DetectParams = DetectParams()
-    learning_rate: PositiveFloat = 4e-3
-    warmup_share: float = Field(0.08, ge=0, lt=1)
-    weight_decay: float = Field(1e-2, ge=0)
-    ema_decay: float = Field(0.98, ge=0, lt=1)
-    validate_every_n_steps: PositiveInt = 100
-    val_batches: PositiveInt = 2
-    operating_fp_per_scan: PositiveFloat = 1.0
-
-    @model_validator(mode="after")
-    def _patch_fits_network(self) -> "TrainDetectorParams":
-        stride = 2 ** len(self.detector.channels)
-        if self.sampling.patch_edge % stride:
-            raise ValueError(
-                f"sampling.patch_edge {self.sampling.patch_edge} is not a multiple of {stride}, the coarsest stride of "
-                f"a network with {len(self.detector.channels)} levels"
-            )
-        return self
-
-
-class EvaluateParams(Params):
-    """Evaluation by the rules of LUNA16.
-
-    Attributes:
-        operating_threshold: Probability from which a candidate is an alarm, where the checkpoint's is not given.
-        max_marks: Marks a scan that count.
-        n_bootstraps: Sets of scans drawn for the intervals.
-        confidence: Of the intervals.
-        seed: Of the draws.
-    """
-
-    operating_threshold: float = Field(0.5, ge=0, le=1)
-    max_marks: PositiveInt = 100
-    n_bootstraps: PositiveInt = 1000
-    confidence: float = Field(0.95, gt=0, lt=1)
-    seed: int = Field(0, ge=0)
+    edge: PositiveInt = 32
+    batch_size: PositiveInt = 16
+    jitter_voxels: int = Field(3, ge=0)
+    n_workers: int = Field(0, ge=0)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from medpipe.ct.store import ScanStore
-from medpipe.nodules.matching import POSITION, diameters_mm
+from medpipe.nodules.evaluation.matching import POSITION, diameters_mm
 from medpipe.reporting.scans import Mark, SliceView, View, gallery_figure, slice_figure, slice_sheet
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def outcome_gallery(store: ScanStore, matches: pd.DataFrame, outcome: str, most:
 
     Args:
         store: The scans.
-        matches: Of `medpipe.nodules.evaluate.Evaluation`.
+        matches: Of `medpipe.nodules.evaluation.evaluate.Evaluation`.
         outcome: Which rows.
         most: How many.
     """

@@ -20,8 +20,8 @@ def froc_figure(curve: pd.DataFrame, control: pd.DataFrame | None = None, title:
     """FROC curve on LUNA16's axes: false alarms a scan (base 2 logarithm) against sensitivity.
 
     Args:
-        curve: As ``medpipe.nodules.evaluate.Evaluation.curve``: columns false_alarms_per_scan, sensitivity, rate, low,
-            high; rows with a ``rate`` are the official points with their bootstrap interval.
+        curve: As ``medpipe.nodules.evaluation.evaluate.Evaluation.curve``: columns false_alarms_per_scan, sensitivity,
+            rate, low, high; rows with a ``rate`` are the official points with their bootstrap interval.
         control: The same of the untrained network.
         title: Above the plot.
     """

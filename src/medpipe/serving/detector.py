@@ -87,8 +87,8 @@ class DetectorModel:
     def _search(self, path: str) -> pd.DataFrame:
         from medpipe.ct.ingest import ingest
         from medpipe.ct.preprocess import preprocess
-        from medpipe.nodules.inference import detect
-        from medpipe.nodules.params import DetectParams
+        from medpipe.nodules.detection.inference import detect
+        from medpipe.nodules.detection.params import DetectParams
 
         trained = self._checkpoint.params
         raw, wanted = self._locate(path)

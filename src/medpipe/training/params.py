@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from medpipe.core.params import Params
 
@@ -33,3 +33,19 @@ class TrainerParams(Params):
     checkpoint_every_n_steps: PositiveInt = 200
     log_every_n_steps: PositiveInt = 20
     deterministic: bool = False
+
+
+class OptimizerParams(Params):
+    """AdamW with a learning rate that rises and then falls as a cosine, and a moving average of the weights.
+
+    Attributes:
+        learning_rate: Peak of the schedule.
+        warmup_share: Share of the steps in which the learning rate rises.
+        weight_decay: AdamW's.
+        ema_decay: Decay a step of the moving average of the weights, which is what is kept; 0 keeps the last weights.
+    """
+
+    learning_rate: PositiveFloat = 4e-3
+    warmup_share: float = Field(0.08, ge=0, lt=1)
+    weight_decay: float = Field(1e-2, ge=0)
+    ema_decay: float = Field(0.98, ge=0, lt=1)

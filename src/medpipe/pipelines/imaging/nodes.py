@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from medpipe.ct.masks import MaskStore
 from medpipe.ct.params import CTSourceParams, IngestCTParams, PreprocessParams
 from medpipe.ct.store import ScanStore
-from medpipe.nodules.params import DetectParams, EvaluateParams, TrainDetectorParams
+from medpipe.nodules.detection.params import DetectParams, TrainDetectorParams
+from medpipe.nodules.evaluation.params import EvaluateParams
 from medpipe.training.checkpoint import Checkpoint
 
 
@@ -76,8 +77,8 @@ def train_cnn(
 ) -> tuple[Checkpoint, pd.DataFrame]:
     """Trains the detector, or takes a trained one."""
     from medpipe.ct.cohort import series_by_split
-    from medpipe.nodules.pretrained import take_detector
-    from medpipe.nodules.train import train_detector
+    from medpipe.nodules.detection.pretrained import take_detector
+    from medpipe.nodules.detection.train import train_detector
 
     if pretrained:
         return take_detector(Path(pretrained))
@@ -89,7 +90,7 @@ def detect(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Candidates on the test scans, by the trained network and by the same network before training."""
     from medpipe.ct.cohort import series_by_split
-    from medpipe.nodules.inference import detect, untrained
+    from medpipe.nodules.detection.inference import detect, untrained
 
     test = series_by_split(scans, splits, store.series_uids)["test"]
     return detect(store, test, checkpoint, params), detect(store, test, untrained(checkpoint), params)
@@ -107,7 +108,7 @@ def evaluate(
 ) -> tuple[dict[str, float], pd.DataFrame, pd.DataFrame]:
     """FROC, CPM and the measures at the operating point on the test scans, with the untrained control."""
     from medpipe.ct.cohort import series_by_split
-    from medpipe.nodules.control import evaluate_with_control
+    from medpipe.nodules.evaluation.control import evaluate_with_control
 
     test = series_by_split(scans, splits, store.series_uids)["test"]
     threshold = checkpoint.params["operating_threshold"]

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medpipe.nodules.evaluate import evaluate
-from medpipe.nodules.froc import bootstrap, froc
-from medpipe.nodules.matching import Matching, match
-from medpipe.nodules.params import EvaluateParams
+from medpipe.nodules.evaluation.evaluate import evaluate
+from medpipe.nodules.evaluation.froc import bootstrap, froc
+from medpipe.nodules.evaluation.matching import Matching, match
+from medpipe.nodules.evaluation.params import EvaluateParams
 
 WRITTEN_TO = 0.5e-9  # the official files have nine decimals
 SMALL = ["dpn26_50", "doubles_and_edges", "excluded_hits", "over100marks", "perfect_plus_fp"]

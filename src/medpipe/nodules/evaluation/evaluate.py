@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from medpipe.nodules.froc import FROC_RATES, Froc, bootstrap, drawn_scans, froc, percentile_interval
-from medpipe.nodules.matching import Matching, diameters_mm, match
-from medpipe.nodules.params import EvaluateParams
+from medpipe.nodules.evaluation.froc import FROC_RATES, Froc, bootstrap, drawn_scans, froc, percentile_interval
+from medpipe.nodules.evaluation.matching import Matching, diameters_mm, match
+from medpipe.nodules.evaluation.params import EvaluateParams
 
 SIZE_CLASSES_MM = {"under_6mm": (0.0, 6.0), "6_to_10mm": (6.0, 10.0), "over_10mm": (10.0, np.inf)}
 """Diameters from the first value up to, and without, the second."""
@@ -60,7 +60,7 @@ def evaluate(
     Every share has an interval ``_low``, ``_high`` from the same sets of scans, drawn with replacement.
 
     Args:
-        candidates: As `medpipe.nodules.inference.detect` returns.
+        candidates: As `medpipe.nodules.detection.inference.detect` returns.
         nodules: Columns finding_id, series_uid, x_mm, y_mm, z_mm, diameter_mm, kind, and texture if known.
         series_uids: The scans that were searched; those without nodules or candidates count too.
         params: Of the evaluation.

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from medpipe.nodules.evaluate import Evaluation, evaluate
-from medpipe.nodules.params import EvaluateParams
+from medpipe.nodules.evaluation.evaluate import Evaluation, evaluate
+from medpipe.nodules.evaluation.params import EvaluateParams
 
 
 def evaluate_with_control(

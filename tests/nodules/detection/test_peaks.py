@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medpipe.nodules.peaks import find_peaks, suppress_neighbours
+from medpipe.nodules.detection.peaks import find_peaks, suppress_neighbours
 
 
 def greedy(position: torch.Tensor, diameter: torch.Tensor, min_distance_mm: float) -> list[bool]:

@@ -11,13 +11,14 @@ import pandas as pd
 from medpipe.core.errors import InputError
 from medpipe.core.fingerprint import digest
 from medpipe.ct.store import ScanStore
-from medpipe.nodules.froc import froc
-from medpipe.nodules.inference import KIND, detect
-from medpipe.nodules.matching import match
-from medpipe.nodules.module import DetectorModule
-from medpipe.nodules.params import TrainDetectorParams
-from medpipe.nodules.sampling import PatchBatches, StepSampler, loader, scan_places
+from medpipe.nodules.detection.inference import KIND, detect
+from medpipe.nodules.detection.module import DetectorModule
+from medpipe.nodules.detection.params import TrainDetectorParams
+from medpipe.nodules.detection.sampling import PatchBatches, scan_places
+from medpipe.nodules.evaluation.froc import froc
+from medpipe.nodules.evaluation.matching import match
 from medpipe.training.checkpoint import Checkpoint
+from medpipe.training.data import StepSampler, loader
 from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
 
@@ -89,7 +90,7 @@ def train_detector(
     )
     checkpoint = Checkpoint(
         KIND,
-        {name: tensor.detach().cpu() for name, tensor in module.kept_network.state_dict().items()},
+        module.kept_weights(),
         {
             "detector": params.detector.model_dump(mode="json"),
             "detection": params.detection.model_dump(mode="json"),

@@ -4,10 +4,10 @@ import torch
 
 from medpipe.core.errors import InputError
 from medpipe.ct.store import ScanStore
-from medpipe.nodules.inference import KIND, detect
-from medpipe.nodules.module import DetectorModule
-from medpipe.nodules.params import DetectorParams, SamplingParams, TrainDetectorParams
-from medpipe.nodules.train import train_detector
+from medpipe.nodules.detection.inference import KIND, detect
+from medpipe.nodules.detection.module import DetectorModule
+from medpipe.nodules.detection.params import DetectorParams, SamplingParams, TrainDetectorParams
+from medpipe.nodules.detection.train import train_detector
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.params import TrainerParams
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from medpipe.nodules.network import REFERENCE_DIAMETER_MM, STRIDE
+from medpipe.nodules.detection.network import REFERENCE_DIAMETER_MM, STRIDE
 
 _LARGEST_LOG_DIAMETER = 2.5  # 97 mm: an untrained network must not overflow the exponential
 

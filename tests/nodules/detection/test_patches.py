@@ -5,11 +5,12 @@ import torch
 from pydantic import ValidationError
 
 from medpipe.ct.store import ScanStore
-from medpipe.nodules.lookalikes import lookalikes
-from medpipe.nodules.matching import POSITION
-from medpipe.nodules.params import DetectorParams, SamplingParams, TrainDetectorParams
-from medpipe.nodules.sampling import PatchBatches, StepSampler, loader, scan_places
-from medpipe.nodules.targets import NODULE
+from medpipe.nodules.detection.lookalikes import lookalikes
+from medpipe.nodules.detection.params import DetectorParams, SamplingParams, TrainDetectorParams
+from medpipe.nodules.detection.sampling import PatchBatches, scan_places
+from medpipe.nodules.detection.targets import NODULE
+from medpipe.nodules.evaluation.matching import POSITION
+from medpipe.training.data import StepSampler, loader
 
 PARAMS = SamplingParams(patch_edge=24, batch_size=4, border_voxels=4, lesion_share=1.0, hard_share=0.0)
 

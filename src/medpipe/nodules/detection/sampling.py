@@ -1,6 +1,6 @@
 """Patches for training, read from the scan store: places, and batches whose content follows from seed and step."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from medpipe.core.parallel import parallel
 from medpipe.ct.store import ScanStore
-from medpipe.nodules.lookalikes import lookalikes
-from medpipe.nodules.matching import POSITION, diameters_mm
-from medpipe.nodules.params import SamplingParams
-from medpipe.nodules.targets import IRRELEVANT, NODULE
+from medpipe.nodules.detection.lookalikes import lookalikes
+from medpipe.nodules.detection.params import SamplingParams
+from medpipe.nodules.detection.targets import IRRELEVANT, NODULE
+from medpipe.nodules.evaluation.matching import POSITION, diameters_mm
+from medpipe.training.data import rank
 
 _CLEARANCE_MM = 5.0  # a hard negative keeps this distance from the rim of every finding
 
@@ -101,7 +102,7 @@ class PatchBatches(Dataset[dict[str, torch.Tensor]]):
         return len(self._nodules)
 
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
-        generator = np.random.default_rng((self._seed, step, _rank()))
+        generator = np.random.default_rng((self._seed, step, rank()))
         patches = [self._patch(generator) for _ in range(self._params.batch_size)]
         most = max(1, *(len(patch["kinds"]) for patch in patches))
         batch: dict[str, Any] = {
@@ -143,46 +144,3 @@ class PatchBatches(Dataset[dict[str, torch.Tensor]]):
 
 def _pad(values: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
     return np.pad(values, [(0, length - len(values))] + [(0, 0)] * (values.ndim - 1))
-
-
-def _rank() -> int:
-    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_rank() if ready else 0
-
-
-class StepSampler(Sampler[int]):
-    """Numbers of the next batches up to the end of the epoch, starting at the step the training has reached.
-
-    Args:
-        current_step: Returns that step; asked each time an epoch starts or goes on.
-        epoch_steps: Steps an epoch.
-    """
-
-    def __init__(self, current_step: Callable[[], int], epoch_steps: int) -> None:
-        self._current_step = current_step
-        self._epoch_steps = epoch_steps
-
-    def __iter__(self) -> Iterator[int]:
-        step = self._current_step()
-        return iter(range(step, (step // self._epoch_steps + 1) * self._epoch_steps))
-
-    def __len__(self) -> int:
-        return self._epoch_steps
-
-
-class StepLoader(DataLoader[dict[str, torch.Tensor]]):
-    """Data loader whose place is the training's step counter: it resumes exactly and has no state of its own."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing: see the class."""
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Nothing to restore."""
-
-
-def loader(batches: PatchBatches, steps: Sampler[int] | range, n_workers: int) -> StepLoader:
-    """Data loader over the batches numbered ``steps``."""
-    return StepLoader(
-        batches, batch_size=None, sampler=steps, num_workers=n_workers, pin_memory=torch.cuda.is_available()
-    )

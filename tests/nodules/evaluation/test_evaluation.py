@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medpipe.nodules.evaluate import evaluate
-from medpipe.nodules.froc import bootstrap, drawn_scans, froc
-from medpipe.nodules.matching import match
-from medpipe.nodules.params import EvaluateParams
+from medpipe.nodules.evaluation.evaluate import evaluate
+from medpipe.nodules.evaluation.froc import bootstrap, drawn_scans, froc
+from medpipe.nodules.evaluation.matching import match
+from medpipe.nodules.evaluation.params import EvaluateParams
 
 PARAMS = EvaluateParams(n_bootstraps=200)
 SCANS = ("a", "b", "c", "d")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from medpipe.nodules.network import REFERENCE_DIAMETER_MM, STRIDE
+from medpipe.nodules.detection.network import REFERENCE_DIAMETER_MM, STRIDE
 
 NODULE = 1
 IRRELEVANT = 2

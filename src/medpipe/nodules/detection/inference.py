@@ -15,10 +15,11 @@ from medpipe.core.errors import InputError
 from medpipe.core.progress import track
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.store import ScanStore
-from medpipe.nodules.network import STRIDE, CentreNet
-from medpipe.nodules.params import DetectorParams, DetectParams
-from medpipe.nodules.peaks import find_peaks, suppress_neighbours
+from medpipe.nodules.detection.network import STRIDE, CentreNet
+from medpipe.nodules.detection.params import DetectorParams, DetectParams
+from medpipe.nodules.detection.peaks import find_peaks, suppress_neighbours
 from medpipe.training.checkpoint import Checkpoint
+from medpipe.training.device import torch_device
 from medpipe.training.seeds import seed_everything
 
 KIND = "nodule_detector"
@@ -91,7 +92,7 @@ def detect(store: ScanStore, series_uids: Sequence[str], checkpoint: Checkpoint,
     Raises:
         InputError: If a scan was prepared with another spacing or HU window than the training scans.
     """
-    device = torch_device(params)
+    device = torch_device(params.accelerator)
     network = load_network(checkpoint).to(device)
     tables = [empty_candidates()]
     for uid in track(series_uids, "Searching scans for nodules"):
@@ -100,13 +101,6 @@ def detect(store: ScanStore, series_uids: Sequence[str], checkpoint: Checkpoint,
         tables.append(search(network, scan, params, device).assign(series_uid=uid))
     table = pd.concat(tables, ignore_index=True)
     return table[list(CANDIDATE_DTYPES)].astype(CANDIDATE_DTYPES)
-
-
-def torch_device(params: DetectParams) -> torch.device:
-    """The device to compute on."""
-    if params.accelerator == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(params.accelerator)
 
 
 def empty_candidates() -> pd.DataFrame:

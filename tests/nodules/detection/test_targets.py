@@ -1,8 +1,8 @@
 import torch
 
-from medpipe.nodules.losses import detection_loss
-from medpipe.nodules.network import REFERENCE_DIAMETER_MM, STRIDE
-from medpipe.nodules.targets import IRRELEVANT, NODULE, Targets, make_targets
+from medpipe.nodules.detection.losses import detection_loss
+from medpipe.nodules.detection.network import REFERENCE_DIAMETER_MM, STRIDE
+from medpipe.nodules.detection.targets import IRRELEVANT, NODULE, Targets, make_targets
 
 SPACING_MM = 1.5
 

@@ -13,7 +13,7 @@ from monai.networks.blocks import Convolution, UnetBasicBlock, UnetResBlock
 from torch import Tensor, nn
 from torch.nn import functional
 
-from medpipe.nodules.params import DetectorParams
+from medpipe.nodules.detection.params import DetectorParams
 
 STRIDE = 2
 """Voxels a cell along each axis."""

@@ -7,9 +7,9 @@ from torch import nn
 from medpipe.core.errors import InputError
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.store import ScanStore, write_scan
-from medpipe.nodules.inference import check_preparation, detect, load_network, search, tiles, untrained
-from medpipe.nodules.network import CentreNet, fold
-from medpipe.nodules.params import DetectorParams, DetectParams
+from medpipe.nodules.detection.inference import check_preparation, detect, load_network, search, tiles, untrained
+from medpipe.nodules.detection.network import CentreNet, fold
+from medpipe.nodules.detection.params import DetectorParams, DetectParams
 from medpipe.training.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from medpipe.core.errors import InputError
-from medpipe.nodules.inference import KIND
+from medpipe.nodules.detection.inference import KIND
 from medpipe.training.checkpoint import Checkpoint
 
 HISTORY_DTYPES = {"step": "int64", "name": "str", "value": "float64"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from medpipe.nodules.matching import Matching
+from medpipe.nodules.evaluation.matching import Matching
 
 FROC_RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """LUNA16: the false alarms a scan at which sensitivity is read."""

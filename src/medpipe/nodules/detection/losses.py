@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from medpipe.nodules.targets import Targets
+from medpipe.nodules.detection.targets import Targets
 
 FOCAL_POWER = 2.0
 NEAR_POWER = 4.0

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medpipe.nodules.matching import match, within_mark_limit
+from medpipe.nodules.evaluation.matching import match, within_mark_limit
 
 
 def marks(*rows: tuple[str, float, float]) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Tells what kind of thing a finding is, from a cube around it."""

@@ -1,0 +1,1 @@
+"""Finds nodules in whole scans: network, training, search."""

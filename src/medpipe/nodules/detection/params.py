@@ -1,0 +1,111 @@
+"""Parameters of the nodule detector, of its training and its use."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from medpipe.core.params import Params
+from medpipe.nodules.params import AugmentParams
+from medpipe.training.params import OptimizerParams, TrainerParams
+
+
+class DetectorParams(Params):
+    """Shape of the network (`medpipe.nodules.detection.network.CentreNet`).
+
+    Attributes:
+        channels: Feature channels at strides 2, 4, 8 ... of the input.
+        norm: Normalisation. Batch statistics keep a voxel's score independent of the tile it is computed in.
+    """
+
+    channels: tuple[PositiveInt, ...] = Field((16, 32, 64), min_length=2)
+    norm: Literal["batch", "instance", "group"] = "batch"
+
+
+class SamplingParams(Params):
+    """Patches that the detector learns from.
+
+    Attributes:
+        patch_edge: Edge of the cubic patches in voxels; a multiple of the network's coarsest stride.
+        batch_size: Patches a step (on each device).
+        lesion_share: Share of patches around a nodule.
+        hard_share: Share of patches around places that look like a nodule and are none (vessel crossings, walls). The
+            rest lies anywhere in the lungs.
+        border_voxels: A nodule's centre keeps this distance from the faces of the patch drawn around it; otherwise it
+            lies anywhere, so that the network cannot learn "nodules are in the middle".
+        points_per_scan: Places of each of the two negative kinds that are remembered a scan.
+        n_workers: Processes that read patches beside the training process; 0 reads in it.
+    """
+
+    patch_edge: PositiveInt = 32
+    batch_size: PositiveInt = 16
+    lesion_share: float = Field(0.5, ge=0, le=1)
+    hard_share: float = Field(0.4, ge=0, le=1)
+    border_voxels: PositiveInt = 5
+    points_per_scan: PositiveInt = 150
+    n_workers: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SamplingParams":
+        if self.lesion_share + self.hard_share > 1:
+            raise ValueError(f"lesion_share + hard_share is {self.lesion_share + self.hard_share}, at most 1")
+        if 2 * self.border_voxels >= self.patch_edge:
+            raise ValueError(f"border_voxels {self.border_voxels} leaves nothing of patch_edge {self.patch_edge}")
+        return self
+
+
+class DetectParams(Params):
+    """How a trained detector searches a scan.
+
+    Attributes:
+        tile_edge: Largest edge of a tile in voxels, without its halo; bounds the memory.
+        halo: Voxels around a tile that the network sees but whose peaks belong to the neighbour.
+        min_probability: Peaks below are not reported.
+        min_distance_mm: Of two candidates closer than this, or than the better one's radius, the better one stays.
+        max_candidates: Most candidates a scan.
+        flip_average: Average the heat maps of the tile and its left-right mirror image: twice the time.
+        accelerator: ``auto`` takes the GPU where there is one.
+    """
+
+    tile_edge: PositiveInt = 208
+    halo: int = Field(8, ge=0)
+    min_probability: float = Field(0.005, ge=0, lt=1)
+    min_distance_mm: PositiveFloat = 4.0
+    max_candidates: PositiveInt = 100
+    flip_average: bool = False
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class TrainDetectorParams(Params):
+    """Training of the detector.
+
+    Attributes:
+        detector: The network.
+        trainer: Steps, seed, device.
+        sampling: Patches.
+        augment: Changes made to them.
+        detection: Search of the validation scans at the end.
+        optimizer: Learning rate, its schedule, and the moving average of the weights.
+        validate_every_n_steps: Distance of the points of the validation loss.
+        val_batches: Validation batches a point.
+        operating_fp_per_scan: False alarms a scan, on validation scans, at which the threshold is set.
+    """
+
+    detector: DetectorParams = DetectorParams()
+    trainer: TrainerParams = TrainerParams(max_steps=600)
+    sampling: SamplingParams = SamplingParams()
+    augment: AugmentParams = AugmentParams()
+    detection: DetectParams = DetectParams()
+    optimizer: OptimizerParams = OptimizerParams()
+    validate_every_n_steps: PositiveInt = 100
+    val_batches: PositiveInt = 2
+    operating_fp_per_scan: PositiveFloat = 1.0
+
+    @model_validator(mode="after")
+    def _patch_fits_network(self) -> "TrainDetectorParams":
+        stride = 2 ** len(self.detector.channels)
+        if self.sampling.patch_edge % stride:
+            raise ValueError(
+                f"sampling.patch_edge {self.sampling.patch_edge} is not a multiple of {stride}, the coarsest stride of "
+                f"a network with {len(self.detector.channels)} levels"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""How good findings are: FROC, CPM, matching, intervals."""

@@ -1,0 +1,1 @@
+"""Outlines what was found, or an organ, voxel by voxel."""

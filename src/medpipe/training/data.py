@@ -1,0 +1,51 @@
+"""Batches for training: numbered by the step, so that a resumed run sees what it would have seen."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+
+def rank() -> int:
+    """Number of this process among those that train together."""
+    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_rank() if ready else 0
+
+
+class StepSampler(Sampler[int]):
+    """Numbers of the next batches up to the end of the epoch, starting at the step the training has reached.
+
+    Args:
+        current_step: Returns that step; asked each time an epoch starts or goes on.
+        epoch_steps: Steps an epoch.
+    """
+
+    def __init__(self, current_step: Callable[[], int], epoch_steps: int) -> None:
+        self._current_step = current_step
+        self._epoch_steps = epoch_steps
+
+    def __iter__(self) -> Iterator[int]:
+        step = self._current_step()
+        return iter(range(step, (step // self._epoch_steps + 1) * self._epoch_steps))
+
+    def __len__(self) -> int:
+        return self._epoch_steps
+
+
+class StepLoader(DataLoader[dict[str, torch.Tensor]]):
+    """Data loader whose place is the training's step counter: it resumes exactly and has no state of its own."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: see the class."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing to restore."""
+
+
+def loader(batches: Dataset[dict[str, torch.Tensor]], steps: Sampler[int] | range, n_workers: int) -> StepLoader:
+    """Data loader over the batches numbered ``steps``."""
+    return StepLoader(
+        batches, batch_size=None, sampler=steps, num_workers=n_workers, pin_memory=torch.cuda.is_available()
+    )
