@@ -1,5 +1,7 @@
 """Parameters that all networks of this half share."""
 
+from typing import Literal
+
 from pydantic import Field, PositiveInt
 
 from medpipe.core.params import Params
@@ -36,3 +38,24 @@ class CubeParams(Params):
     batch_size: PositiveInt = 16
     jitter_voxels: int = Field(3, ge=0)
     n_workers: int = Field(0, ge=0)
+
+
+class CubeNetworkParams(Params):
+    """A network that says one thing about a cube (`medpipe.nodules.cube_networks.build_cube_network`).
+
+    Attributes:
+        kind: ``lung_nodule_detector`` is the classic CNN (convolutions with pooling, two fully connected layers),
+            ``resnet`` MONAI's 3D residual network.
+        channels: Of the classic CNN's convolutions; each halves the cube.
+        hidden: Units of the classic CNN's first fully connected layer.
+        dropout: Share of the features that is dropped in training before each fully connected layer.
+        resnet_depth: Layers of the residual network.
+        resnet_width: Channels of its first stage; doubled in each of the next three.
+    """
+
+    kind: Literal["lung_nodule_detector", "resnet"] = "lung_nodule_detector"
+    channels: tuple[PositiveInt, ...] = Field((16, 32, 64), min_length=1)
+    hidden: PositiveInt = 64
+    dropout: float = Field(0.2, ge=0, lt=1)
+    resnet_depth: Literal[10, 18] = 10
+    resnet_width: PositiveInt = 16
