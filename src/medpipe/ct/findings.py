@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from medpipe.ct.labels.base import RATINGS, Finding, LabelError, LabelJob
+from medpipe.ct.labels.joined import join_findings
 from medpipe.ct.masks import write_masks
 from medpipe.ct.readers.base import Rejection, ScanRef
 
@@ -57,7 +58,7 @@ def label_scan(item: tuple[ScanRef, str, Sequence[LabelJob]], masks_folder: Path
     scan, series_uid, jobs = item
     assert scan.geometry is not None
     try:
-        findings = [finding for job in jobs for finding in job(scan.geometry)]
+        findings = join_findings([finding for job in jobs for finding in job(scan.geometry)], scan.geometry)
     except LabelError as error:
         return _rejected(scan, series_uid, str(error))
     except Exception as error:  # of a source of the user's own, or of a library: it stops no other scan

@@ -44,9 +44,17 @@ def test_tables_agree_with_the_labels_and_the_files(cohort: Path, small_params: 
     assert (excluded["diameter_mm"] == -1).all()
     low, high = small_params.nodule_diameter_mm
     assert nodules["diameter_mm"].between(low, high).all()
-    findings = pd.read_csv(cohort / "dicom" / "findings.csv")
+    findings = pd.read_csv(cohort / "findings.csv")
     assert list(findings.columns) == FINDING_COLUMNS
-    assert len(labels) == len(nodules) + len(excluded) + len(findings)
+    in_dicom = ~labels["series_uid"].isin(uids)
+    assert len(labels) == len(nodules) + len(excluded) + in_dicom.sum()
+    told = labels[in_dicom | (labels["kind"] == "nodule")]
+    assert sorted(findings["finding_id"]) == sorted(told["finding_id"])
+    graded = findings.merge(labels[["finding_id", "spiculated"]], on="finding_id")
+    assert graded.loc[graded["kind"] == "irrelevant", ["spiculation", "texture_rating"]].isna().all(axis=None)
+    nodule = graded[graded["kind"] == "nodule"]
+    assert (nodule["spiculation"] == nodule["spiculated"].map({True: 5, False: 1})).all()
+    assert (nodule["texture_rating"] == nodule["texture"].map({"ground-glass": 1, "part-solid": 3, "solid": 5})).all()
     assert labels["finding_id"].is_unique
     assert set(labels.loc[labels["kind"] == "nodule", "texture"]) <= {"solid", "part-solid", "ground-glass"}
 
@@ -61,6 +69,32 @@ def test_solid_nodules_are_bright_where_the_tables_say(cohort: Path) -> None:
     for row in solid.itertuples():
         image = _read(cohort, row.series_uid, row.patient_id)
         assert _mean_hu(image, (row.x_mm, row.y_mm, row.z_mm)) > -150
+
+
+def test_outlines_are_of_the_size_and_at_the_place_of_the_tables(cohort: Path) -> None:
+    labels = pd.read_csv(cohort / "phantom_labels.csv")
+    ratios = []
+    for (uid, patient_id), part in labels.groupby(["series_uid", "patient_id"]):
+        (file,) = cohort.glob(f"*/*/{uid}_seg.nrrd")
+        scan, outlines = _read(cohort, uid, patient_id), sitk.ReadImage(str(file))
+        assert outlines.GetSize() == scan.GetSize()
+        np.testing.assert_allclose(outlines.GetDirection(), scan.GetDirection(), atol=1e-6)
+        np.testing.assert_allclose(outlines.GetOrigin(), scan.GetOrigin(), atol=1e-4)
+        shapes = sitk.LabelShapeStatisticsImageFilter()
+        shapes.Execute(outlines)
+        numbers = {int(name.rsplit("-", 1)[1]) + 1: row for name, row in part.set_index("finding_id").iterrows()}
+        nodules = {number for number, row in numbers.items() if row["kind"] == "nodule"}
+        assert set(shapes.GetLabels()) <= nodules
+        assert len(shapes.GetLabels()) == len(nodules)
+        for number in shapes.GetLabels():
+            row = numbers[number]
+            offset = np.linalg.norm(np.subtract(shapes.GetCentroid(number), row[["x_mm", "y_mm", "z_mm"]].to_list()))
+            assert offset < 0.3 * row["diameter_mm"]
+            if row["attachment"] != "juxtapleural":
+                ratios.append(2 * shapes.GetEquivalentSphericalRadius(number) / row["diameter_mm"])
+    assert len(ratios) > 5
+    assert 0.85 < min(ratios) <= max(ratios) < 1.2
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.07)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -84,7 +118,7 @@ def _scan_once(params: PhantomParams, _cache: dict = {}):  # type: ignore[no-unt
 
 
 def test_dicom_series_is_valid_and_shuffled(cohort: Path) -> None:
-    series = next((cohort / "dicom").glob("PHANTOM-*/*"))
+    series = next((cohort / "dicom").glob("PHANTOM-*/*/"))
     slices = [pydicom.dcmread(path) for path in sorted(series.glob("*.dcm"))]
     z = np.array([float(s.ImagePositionPatient[2]) for s in slices])
     assert len(np.unique(np.sign(np.diff(z)))) == 2
@@ -134,7 +168,8 @@ def test_other_parameters_replace_the_scans(cohort: Path, small_params: PhantomP
     left = {path.stem for path in (copy / "luna16" / "subset0").glob("*.mhd")}
     assert left == {plan.series_uid for plan in plan_cohort(small_params) if plan.patient == 0}
     assert not list((copy / "dicom").glob("PHANTOM-*/*"))
-    assert not (copy / "dicom" / "findings.csv").exists()
+    assert set(pd.read_csv(copy / "findings.csv")["series_uid"]) <= left
+    assert {path.name.removesuffix("_seg.nrrd") for path in copy.glob("*/*/*_seg.nrrd")} == left
 
 
 def test_workers_write_what_this_process_makes(cohort: Path, small_params: PhantomParams) -> None:

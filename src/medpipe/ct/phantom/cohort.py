@@ -13,14 +13,21 @@ from medpipe.core.parallel import parallel
 from medpipe.ct.phantom.params import PhantomParams
 from medpipe.ct.phantom.plan import UID_ROOT, ScanPlan, plan_cohort
 from medpipe.ct.phantom.scan import PhantomScan, make_scan
-from medpipe.ct.phantom.writers import write_dicom_series, write_metaimage
+from medpipe.ct.phantom.writers import write_dicom_series, write_metaimage, write_outlines
 
 RECORDS = ".scans"
 """Folder of one JSON file a finished scan: its fingerprint, its files and its labels."""
 
+SEG = "_seg"
+"""Ending of the names of label maps."""
+
 FINDING_COLUMNS = [
-    "finding_id", "series_uid", "x_mm", "y_mm", "z_mm", "diameter_mm", "kind", "readers", "malignancy", "texture",
+    "finding_id", "series_uid", "x_mm", "y_mm", "z_mm", "diameter_mm", "kind", "texture", "spiculation",
+    "texture_rating",
 ]  # fmt: skip
+TEXTURE_RATINGS = {"ground-glass": 1, "part-solid": 3, "solid": 5}
+SPICULATION_RATINGS = {False: 1, True: 5}
+"""LIDC's grades of what the generator knows (McNitt-Gray et al., Academic Radiology 2007, table 3)."""
 LABEL_COLUMNS = [
     "series_uid", "patient_id", "finding_id", "x_mm", "y_mm", "z_mm", "diameter_mm", "kind", "texture", "attachment",
     "spiculated", "form",
@@ -32,8 +39,9 @@ def write_cohort(folder: Path, params: PhantomParams, n_jobs: int) -> None:
 
     Layout below ``folder``: ``luna16/subset0/<series_uid>.mhd`` and ``.raw``, ``luna16/annotations.csv``,
     ``annotations_excluded.csv`` (diameter -1), ``seriesuids.csv`` (no header, as LUNA16's) and ``patients.csv``
-    (series_uid, patient_id); ``dicom/<patient_id>/<series_uid>/*.dcm`` and ``dicom/findings.csv``;
-    ``phantom_labels.csv`` with all that the generator knows of every finding.
+    (series_uid, patient_id); ``dicom/<patient_id>/<series_uid>/*.dcm``; beside each scan its nodules' voxels,
+    ``<series_uid>_seg.nrrd``; ``findings.csv`` with textures and ratings of the nodules, and the irrelevant findings of
+    the DICOM series; ``phantom_labels.csv`` with all that the generator knows of every finding.
 
     A scan that is there with the fingerprint of these parameters is not made again; scans of other parameters are
     removed. Each file appears under its name only when it is whole, and the tables come last.
@@ -79,11 +87,11 @@ def _remove_others(folder: Path, plans: list[ScanPlan]) -> None:
     forms = {plan.series_uid: plan.form for plan in plans}
     subset = folder / "luna16" / "subset0"
     for path in subset.glob(f"{UID_ROOT}*"):
-        if forms.get(path.stem) != "luna16":
+        if forms.get(path.stem.removesuffix(SEG)) != "luna16":
             path.unlink()
-    for series in (folder / "dicom").glob(f"*/{UID_ROOT}*"):
-        if forms.get(series.name) != "dicom":
-            shutil.rmtree(series)
+    for path in (folder / "dicom").glob(f"*/{UID_ROOT}*"):
+        if forms.get(path.name.removesuffix(f"{SEG}.nrrd")) != "dicom":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     for place in (subset, folder / RECORDS, *(folder / "dicom").glob("*/")):
         remove_leftovers(place)
 
@@ -91,14 +99,17 @@ def _remove_others(folder: Path, plans: list[ScanPlan]) -> None:
 def _write_scan(folder: Path, params: PhantomParams, plan: ScanPlan) -> None:
     """Makes and writes one scan; its record comes last and marks it as finished."""
     scan = make_scan(params, plan)
+    place = folder / "luna16" / "subset0" if plan.form == "luna16" else folder / "dicom" / plan.patient_id
     if plan.form == "luna16":
-        header = folder / "luna16" / "subset0" / f"{plan.series_uid}.mhd"
+        header = place / f"{plan.series_uid}.mhd"
         write_metaimage(header, scan.volume)
         files = [header.with_suffix(".raw"), header]
     else:
-        series = folder / "dicom" / plan.patient_id / plan.series_uid
-        write_dicom_series(series, scan, params)
-        files = sorted(series.glob("*.dcm"))
+        write_dicom_series(place / plan.series_uid, scan, params)
+        files = sorted((place / plan.series_uid).glob("*.dcm"))
+    outlines = place / f"{plan.series_uid}{SEG}.nrrd"
+    write_outlines(outlines, scan)
+    files.append(outlines)
     write_json(_record_path(folder, plan.series_uid), _as_record(folder, scan, files))
 
 
@@ -152,11 +163,14 @@ def _write_tables(folder: Path, records: list[dict[str, Any]]) -> None:
     _write_csv(base / "annotations_excluded.csv", marks[~nodule].assign(diameter_mm=-1))
     _write_csv(base / "seriesuids.csv", uids[["series_uid"]], header=False)
     _write_csv(base / "patients.csv", uids)
-    if len(luna) < len(records):
-        findings = labels[~labels["series_uid"].isin(uids["series_uid"])].assign(readers=None, malignancy=None)
-        _write_csv(folder / "dicom" / "findings.csv", findings[FINDING_COLUMNS])
-    else:
-        (folder / "dicom" / "findings.csv").unlink(missing_ok=True)
+    told = labels[(labels["kind"] == "nodule") | ~labels["series_uid"].isin(uids["series_uid"])]
+    ratings = {
+        "spiculation": told["spiculated"].map(SPICULATION_RATINGS),
+        "texture_rating": told["texture"].map(TEXTURE_RATINGS),
+    }
+    graded = told["kind"] == "nodule"
+    findings = told.assign(**{name: rating.where(graded) for name, rating in ratings.items()})
+    _write_csv(folder / "findings.csv", findings[FINDING_COLUMNS])
     _write_csv(folder / "phantom_labels.csv", labels)
 
 

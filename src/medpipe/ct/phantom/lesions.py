@@ -1,9 +1,11 @@
 """Draws findings and vessel knots into a HU volume."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.ndimage import label
 
+from medpipe.ct.labels.base import LesionMask, cropped
 from medpipe.ct.phantom.fields import CoarseGrid, Field, Points, smooth_path
 from medpipe.ct.phantom.findings import Finding
 from medpipe.ct.phantom.paint import paint_blob, paint_segments, tube
@@ -50,6 +52,39 @@ class Canvas:
         """Tubes of lung-bound tissue."""
         paint_segments(self.volume, self.origin_zyx, self.spacing_zyx, segments, value, LUNG_HU)
 
+    def around(self, centre: Points, reach_mm: float) -> tuple["Canvas", tuple[int, int, int]]:
+        """An empty lung on the part of this grid that lies within a distance, and its first voxel (z, y, x)."""
+        place = (centre - self.origin_zyx) / self.spacing_zyx
+        low = np.clip(np.floor(place - reach_mm / self.spacing_zyx).astype(int), 0, self.volume.shape)
+        high = np.clip(np.ceil(place + reach_mm / self.spacing_zyx).astype(int) + 1, low, self.volume.shape)
+        volume = np.full(high - low, LUNG_HU, dtype=np.float32)
+        start = (int(low[0]), int(low[1]), int(low[2]))
+        return Canvas(volume, self.origin_zyx + low * self.spacing_zyx, self.spacing_zyx, self.lung, self.grid), start
+
+
+MASK_REACH = 1.5
+"""A nodule's outline stays within this many mean radii of its centre."""
+
+
+def nodule_mask(canvas: Canvas, finding: Finding) -> LesionMask:
+    """The voxels that a nodule fills by at least half, without its spicules: what its diameter is of.
+
+    Args:
+        canvas: The scan's grid; its voxels are not looked at.
+        finding: A nodule.
+    """
+    centre = np.asarray(finding.centre_zyx)
+    part, start = canvas.around(centre, MASK_REACH * finding.diameter_mm / 2 + float(canvas.spacing_zyx.max()))
+    body = replace(finding, spiculated=False)
+    contrast = _nodule(part, body, centre, np.random.default_rng(finding.seed), 0.0)
+    inside = part.volume >= LUNG_HU + contrast / 2
+    middle = np.rint((centre - part.origin_zyx) / part.spacing_zyx).astype(int)
+    parts, _ = label(inside, structure=np.ones((3, 3, 3)))
+    if parts[tuple(middle)] == 0:  # smaller than the voxels, or pressed flat by the pleura
+        inside[tuple(middle)] = True
+        parts, _ = label(inside, structure=np.ones((3, 3, 3)))
+    return cropped(parts == parts[tuple(middle)], start)
+
 
 def paint_finding(canvas: Canvas, finding: Finding, solid_shift_hu: float) -> None:
     """Draws one finding.
@@ -72,21 +107,24 @@ def paint_finding(canvas: Canvas, finding: Finding, solid_shift_hu: float) -> No
         _scar(canvas, finding, centre, normal, rng)
 
 
-def _nodule(canvas: Canvas, finding: Finding, centre: Points, rng: np.random.Generator, shift: float) -> None:
+def _nodule(canvas: Canvas, finding: Finding, centre: Points, rng: np.random.Generator, shift: float) -> float:
+    """Draws a nodule; returns how much brighter than the lung one of its hazy, or else its solid lumps is."""
     radius = 0.5 * finding.diameter_mm
     rough = float(rng.uniform(0.06, 0.14) + 0.012 * min(radius, 8.0))
     solid = float(rng.uniform(5, 60) + shift)
     if finding.texture == "solid" and radius < 4.5 and rng.random() < 0.08:
         solid = float(rng.uniform(180, 450))  # calcified granuloma
+    contrast = solid - LUNG_HU
     if finding.texture == "solid":
         canvas.blob(centre, radius, solid, rng, roughness=rough)
     else:
         haze = float(rng.uniform(-660, -450))
+        contrast = (haze - LUNG_HU) / 2.4
         for _ in range(3):  # uneven, as ground glass is
             canvas.blob(
                 centre + rng.normal(0, 0.1 * radius, 3),
                 radius * rng.uniform(0.88, 1.0),
-                LUNG_HU + (haze - LUNG_HU) / 2.4,
+                LUNG_HU + contrast,
                 rng,
                 roughness=rough,
                 soft_mm=0.8,
@@ -97,6 +135,7 @@ def _nodule(canvas: Canvas, finding: Finding, centre: Points, rng: np.random.Gen
             canvas.blob(centre + rng.normal(0, 0.12 * radius, 3), core, solid, rng, roughness=1.6 * rough)
     if finding.spiculated:
         _spicules(canvas, centre, radius, rng)
+    return contrast
 
 
 def _spicules(canvas: Canvas, centre: Points, radius: float, rng: np.random.Generator) -> None:

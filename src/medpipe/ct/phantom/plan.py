@@ -10,8 +10,8 @@ import numpy as np
 from medpipe.core.fingerprint import digest
 from medpipe.ct.phantom.params import PhantomParams
 
-GENERATOR_VERSION = 5
-"""Raised whenever the same parameters give other voxels, so that old scans are made again."""
+GENERATOR_VERSION = 6
+"""Raised whenever the same parameters give other voxels or files, so that old scans are made again."""
 
 _NOT_IN_IMAGES = {"n_patients"}
 """Parameters that decide which scans there are, not what they show."""

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.phantom.acquire import SHARP_KERNELS, SOFT_KERNELS, Kernel, blur, digitise
 from medpipe.ct.phantom.anatomy import Anatomy, build_anatomy
 from medpipe.ct.phantom.fields import Points
 from medpipe.ct.phantom.findings import Finding, Findings, draw_findings
-from medpipe.ct.phantom.lesions import LUNG_HU, Canvas, paint_finding, paint_knot
+from medpipe.ct.phantom.lesions import LUNG_HU, Canvas, nodule_mask, paint_finding, paint_knot
 from medpipe.ct.phantom.lungtrees import LungTrees, build_trees
 from medpipe.ct.phantom.paint import DARKEN, paint_segments, tube
 from medpipe.ct.phantom.params import PhantomParams
@@ -32,12 +33,21 @@ class Label:
 
 @dataclass(frozen=True)
 class PhantomScan:
-    """A finished scan."""
+    """A finished scan.
+
+    Attributes:
+        plan: What was to be made.
+        volume: Its voxels.
+        kernel: Of the reconstruction.
+        labels: Its findings.
+        outlines: Voxels of the nodules, as the volume lies: the number of the label, counted from 1; 0 elsewhere.
+    """
 
     plan: ScanPlan
     volume: Volume
     kernel: str
     labels: tuple[Label, ...]
+    outlines: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,14 @@ def make_scan(params: PhantomParams, plan: ScanPlan) -> PhantomScan:
         for finding in findings.listed
         if geometry.contains([_xyz(np.asarray(finding.centre_zyx) + frame.shift_zyx)])[0]
     )
-    return PhantomScan(plan, reorient(Volume(array, geometry), plan.direction), kernel.name, labels)
+    outlines = np.zeros(frame.shape, dtype=np.int16)
+    for number, label in enumerate(labels, start=1):
+        if label.finding.kind == "nodule":
+            mask = nodule_mask(canvas, label.finding)
+            z, y, x = (slice(low, low + n) for low, n in zip(mask.start_zyx, mask.voxels.shape, strict=True))
+            outlines[z, y, x][mask.voxels] = number
+    turned = reorient(Volume(outlines, geometry), plan.direction).array.astype(np.uint8)
+    return PhantomScan(plan, reorient(Volume(array, geometry), plan.direction), kernel.name, labels, turned)
 
 
 def _xyz(point_zyx: Points) -> tuple[float, float, float]:

@@ -46,6 +46,15 @@ def write_metaimage(path: Path, volume: Volume) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
+def write_outlines(path: Path, scan: PhantomScan) -> None:
+    """Writes the nodules' voxels as a label map (``.nrrd``, compressed): the number of the label, 0 elsewhere."""
+    import SimpleITK as sitk
+
+    image = scan.volume.geometry.apply_to_sitk(sitk.GetImageFromArray(scan.outlines))
+    with atomic_path(path) as temporary:
+        sitk.WriteImage(image, str(temporary), useCompression=True, compressionLevel=1)
+
+
 def write_dicom_series(folder: Path, scan: PhantomScan, params: PhantomParams) -> None:
     """Writes one file a slice into ``folder`` (replaced as a whole), named by chance as PACS exports are.
 
