@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from medpipe.core.errors import InputError
 from medpipe.nodules.evaluation.evaluate import evaluate
 from medpipe.nodules.evaluation.froc import bootstrap, drawn_scans, froc
+from medpipe.nodules.evaluation.intervals import auc_of_draws
 from medpipe.nodules.evaluation.matching import match
 from medpipe.nodules.evaluation.params import EvaluateParams
 
@@ -104,3 +106,78 @@ def test_the_bootstrap_is_that_of_whole_scans():
 def test_a_bootstrap_without_nodules_is_refused():
     with pytest.raises(ValueError, match="no scan has a nodule"):
         bootstrap(match(table("candidates"), table("findings").iloc[:0], SCANS))
+
+
+def test_results_by_source():
+    sources = {"a": "luna16", "b": "DICOM / x", "c": "luna16", "d": "luna16"}
+    metrics = evaluate(table("candidates"), table("findings"), SCANS, PARAMS, 0.5, sources=sources).metrics
+    assert metrics["sensitivity_source_luna16"] == 0.5
+    assert metrics["sensitivity_source_DICOM_x"] == 1
+    assert metrics["fp_per_scan_source_luna16"] == pytest.approx(1 / 3)
+    assert metrics["n_nodules_source_luna16"] == 2
+    # Of luna16's three scans: hit .9, false .6 (1/3 a scan), hit .3, two more false.
+    rates = np.array([0.125, 0.25, 0.5, 1, 2, 4, 8])
+    assert metrics["cpm_source_luna16"] == pytest.approx(
+        np.interp(rates, [0, 0, 1 / 3, 1 / 3, 1], [0, 0.5, 0.5, 1, 1]).mean()
+    )
+
+
+def test_results_by_patient():
+    """Scans a and c are of one patient: found in a. Of the healthy, d stays below the threshold."""
+    patients = {"a": "p", "b": "q", "c": "p", "d": "r"}
+    metrics = evaluate(table("candidates"), table("findings"), SCANS, PARAMS, 0.5, patients=patients).metrics
+    assert metrics["n_patients"] == 3
+    assert metrics["patient_sensitivity"] == 1
+    assert metrics["patient_specificity"] == 1
+    assert metrics["patient_auc"] == 1
+    assert metrics["cpm_by_patient_low"] <= metrics["cpm"] <= metrics["cpm_by_patient_high"]
+    strict = evaluate(table("candidates"), table("findings"), SCANS, PARAMS, 0.85, patients=patients).metrics
+    assert strict["patient_sensitivity"] == 0.5
+
+
+def test_one_scan_a_patient_changes_no_interval():
+    patients = {uid: f"patient {uid}" for uid in SCANS}
+    plain = evaluate(table("candidates"), table("findings"), SCANS, PARAMS, 0.5).metrics
+    by_patient = evaluate(table("candidates"), table("findings"), SCANS, PARAMS, 0.5, patients=patients).metrics
+    assert plain.items() <= by_patient.items()
+    assert "cpm_by_patient_low" not in by_patient
+    assert by_patient["patient_auc_low"] == plain["scan_auc_low"]
+
+
+def test_patients_are_drawn_with_all_their_scans():
+    """Ten copies of each scan tell nothing new: the interval by patient stays wide, that by scan shrinks."""
+    copies = [f"{uid}{n}" for uid in SCANS for n in range(10)]
+    parts = [
+        pd.concat([table(kind)[table(kind)["series_uid"] == name[0]].assign(series_uid=name) for name in copies])
+        for kind in ("candidates", "findings")
+    ]
+    findings = parts[1].assign(finding_id=[str(n) for n in range(len(parts[1]))])
+    by_scan = evaluate(parts[0], findings, copies, PARAMS, 0.5).metrics
+    by_patient = evaluate(parts[0], findings, copies, PARAMS, 0.5, patients={name: name[0] for name in copies}).metrics
+    four_scans = evaluate(table("candidates"), table("findings"), SCANS, PARAMS, 0.5).metrics
+    assert by_patient["fp_per_scan_low"] == four_scans["fp_per_scan_low"] < by_scan["fp_per_scan_low"]
+    assert (by_patient["cpm_low"], by_patient["cpm_high"]) == (by_scan["cpm_low"], by_scan["cpm_high"])
+
+
+def test_a_threshold_for_each_scan():
+    limits = {"a": 0.25, "b": 0.85, "c": 0.5, "d": 0.5}
+    result = evaluate(table("candidates"), table("findings"), SCANS, PARAMS, limits)
+    assert (result.metrics["tp"], result.metrics["fp"], result.metrics["fn"]) == (2, 1, 1)
+    assert "operating_threshold" not in result.metrics
+    assert result.matches.loc[result.matches["alarm"], "probability"].tolist() == [0.9, 0.3, 0.6]
+
+
+def test_the_auc_is_scikit_learns_in_every_drawn_set():
+    from sklearn.metrics import roc_auc_score
+
+    generator = np.random.default_rng(0)
+    scores = generator.integers(0, 5, 30) / 4  # with ties
+    ill = generator.random(30) < 0.4
+    draws = drawn_scans(30, 20, 0)
+    expected = [roc_auc_score(np.repeat(ill, draw), np.repeat(scores, draw)) for draw in draws]
+    np.testing.assert_allclose(auc_of_draws(scores, ill, draws), expected)
+
+
+def test_a_mapping_without_a_scan_is_refused():
+    with pytest.raises(InputError, match="sources has no entry for 1 of 4 series, the first d"):
+        evaluate(table("candidates"), table("findings"), SCANS, PARAMS, sources=dict.fromkeys("abc", "luna16"))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from medpipe.nodules.evaluation.evaluate import evaluate
-from medpipe.nodules.evaluation.froc import bootstrap, froc
+from medpipe.nodules.evaluation.froc import FROC_RATES, bootstrap, froc
 from medpipe.nodules.evaluation.matching import Matching, match
 from medpipe.nodules.evaluation.params import EvaluateParams
 
@@ -77,6 +77,24 @@ def test_counts_are_the_official_ones(case: tuple[Submission, Matching]):
     assert len(matching.nodules) == official["Total number of nodules"]
     assert matching.n_ignored == official["Ignored candidates on excluded nodules"]
     assert matching.n_doubles == official["Ignored candidates which were double detections on a nodule"]
+    assert official["True negatives"] == 0  # FROC has none
+    sensitivity = matching.nodules["hit"].mean()
+    assert sensitivity == pytest.approx(official["Sensitivity"], rel=0, abs=WRITTEN_TO * 1.01)
+    per_scan = len(matching.candidates) / len(matching.series_uids)
+    assert per_scan == pytest.approx(official["Average number of candidates per scan"], rel=0, abs=WRITTEN_TO * 1.01)
+
+
+def test_every_line_of_the_official_counts_is_checked(case: tuple[Submission, Matching]):
+    assert len(case[0].counts()) == 10
+
+
+def test_the_seven_sensitivities_and_the_cpm_are_those_of_the_official_curve(case: tuple[Submission, Matching]):
+    given, matching = case
+    official = given.read("froc_")
+    ours = froc(matching)
+    expected = np.interp(FROC_RATES, official[:, 0], official[:, 1])
+    np.testing.assert_allclose(ours.sensitivity_at(), expected, rtol=0, atol=1e-9)
+    assert ours.cpm == pytest.approx(expected.mean(), rel=0, abs=1e-9)
 
 
 def test_the_curve_is_the_official_one(case: tuple[Submission, Matching]):

@@ -1,6 +1,6 @@
 """What training brought: a detector beside the same network before training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -15,6 +15,9 @@ def evaluate_with_control(
     series_uids: Sequence[str],
     params: EvaluateParams,
     threshold: float,
+    *,
+    sources: Mapping[str, str] | None = None,
+    patients: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Scores a detector and its untrained control on the same scans.
 
@@ -25,12 +28,14 @@ def evaluate_with_control(
         series_uids: The scans that were searched.
         params: Of the evaluation.
         threshold: The detector's operating threshold.
+        sources: Series uid to where the scan comes from.
+        patients: Series uid to patient.
 
     Returns:
         The detector's evaluation; its metrics also have the control's CPM as ``untrained_cpm`` with the interval, and
         its curve a column ``network`` ("trained" or "untrained").
     """
-    trained = evaluate(candidates, nodules, series_uids, params, threshold)
+    trained = evaluate(candidates, nodules, series_uids, params, threshold, sources=sources, patients=patients)
     untrained = evaluate(control, nodules, series_uids, params, threshold)
     cpm = {f"untrained_{name}": value for name, value in untrained.metrics.items() if name.startswith("cpm")}
     curves = [trained.curve.assign(network="trained"), untrained.curve.assign(network="untrained")]

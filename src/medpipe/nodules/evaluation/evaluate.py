@@ -1,22 +1,21 @@
 """How good the candidates of a set of scans are: one flat dictionary of named metrics, a curve, and who met whom."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from medpipe.nodules.evaluation.froc import FROC_RATES, Froc, bootstrap, drawn_scans, froc, percentile_interval
-from medpipe.nodules.evaluation.matching import Matching, diameters_mm, match
+from medpipe.core.errors import InputError
+from medpipe.nodules.evaluation.froc import FROC_RATES, Froc, bootstrap, froc
+from medpipe.nodules.evaluation.matching import Matching, match
+from medpipe.nodules.evaluation.operating import metric_part, operating_metrics, reaches
 from medpipe.nodules.evaluation.params import EvaluateParams
 
-SIZE_CLASSES_MM = {"under_6mm": (0.0, 6.0), "6_to_10mm": (6.0, 10.0), "over_10mm": (10.0, np.inf)}
-"""Diameters from the first value up to, and without, the second."""
+T = TypeVar("T")
 
 OUTCOMES = ("hit", "miss", "false alarm", "double", "ignored")
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,10 @@ def evaluate(
     nodules: pd.DataFrame,
     series_uids: Sequence[str],
     params: EvaluateParams,
-    threshold: float | None = None,
+    threshold: float | Mapping[str, float] | None = None,
+    *,
+    sources: Mapping[str, str] | None = None,
+    patients: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Scores candidates against findings.
 
@@ -54,26 +56,71 @@ def evaluate(
     - ``sensitivity`` tp / (tp + fn), ``precision`` tp / (tp + fp), ``f1`` their harmonic mean, ``fp_per_scan``;
     - ``specificity``: share of the scans without a nodule that have no false alarm;
     - ``candidate_specificity``: share of the candidates that hit no finding that stay below the threshold;
-    - ``sensitivity_<size>`` by diameter and ``sensitivity_<texture>``, where nodules have a texture;
+    - ``sensitivity_<size>`` by diameter and ``sensitivity_<texture>``, where nodules have a texture, each with
+      ``n_nodules_<group>``;
     - ``scan_auc``: area under the ROC curve of "this scan has a nodule" by the scan's most probable candidate.
 
-    Every share has an interval ``_low``, ``_high`` from the same sets of scans, drawn with replacement.
+    With ``sources``: ``cpm_source_<name>``, ``sensitivity_source_<name>`` and ``fp_per_scan_source_<name>``. With
+    ``patients``: ``n_patients``, ``patient_sensitivity`` (share of the patients with a nodule of whom an alarm hits
+    one in any scan), ``patient_specificity`` (share of the patients without a nodule who have no false alarm in any
+    scan) and ``patient_auc`` (by the most probable candidate of all scans of a patient).
+
+    Every share has an interval ``_low``, ``_high`` from the same sets of scans, drawn with replacement. The official
+    numbers are always drawn by scan; the others by patient where ``patients`` is given, and then the CPM has a second
+    interval, ``cpm_by_patient_low`` and ``cpm_by_patient_high``, if a patient has several scans.
 
     Args:
         candidates: As `medpipe.nodules.detection.inference.detect` returns.
         nodules: Columns finding_id, series_uid, x_mm, y_mm, z_mm, diameter_mm, kind, and texture if known.
         series_uids: The scans that were searched; those without nodules or candidates count too.
         params: Of the evaluation.
-        threshold: Operating threshold, usually the checkpoint's; None takes ``params.operating_threshold``.
+        threshold: Operating threshold, usually the checkpoint's, or one for each series (networks of several folds);
+            None takes ``params.operating_threshold``.
+        sources: Series uid to where the scan comes from (column ``source`` of ``ct_scans``).
+        patients: Series uid to patient (column ``patient_id`` of ``ct_scans``); no id enters the result.
+
+    Raises:
+        InputError: If a mapping lacks a series.
     """
-    threshold = params.operating_threshold if threshold is None else float(threshold)
+    threshold = params.operating_threshold if threshold is None else threshold
     matching = match(candidates, nodules, series_uids, params.max_marks)
+    scans = matching.series_uids
+    source_of = None if sources is None else _of_each("sources", sources, scans)
+    patient_of = None if patients is None else _of_each("patients", patients, scans)
+    limits = _of_each("threshold", threshold, scans) if isinstance(threshold, Mapping) else [threshold] * len(scans)
+    thresholds = pd.Series(limits, index=pd.Index(scans, dtype="str"), dtype="float64")
     curve = froc(matching)
-    metrics = {"n_scans": float(len(matching.series_uids)), "n_nodules": float(len(matching.nodules))}
+    metrics = {"n_scans": float(len(scans)), "n_nodules": float(len(matching.nodules))}
     official = _official(matching, curve, params)
     metrics |= _froc_metrics(official) if official is not None else {}
-    metrics |= _operating_metrics(matching, threshold, params)
-    return Evaluation(metrics, _curve_table(curve, official), _match_table(matching, threshold))
+    if official is not None and patient_of is not None and len(set(patient_of)) < len(scans):
+        drawn = bootstrap(matching, FROC_RATES, params.n_bootstraps, params.seed, patient_of)
+        low, high = drawn.cpm_interval(params.confidence)
+        metrics |= {"cpm_by_patient_low": low, "cpm_by_patient_high": high}
+    for source in sorted(set(source_of or ())):
+        part = [uid for uid, name in zip(scans, source_of or (), strict=True) if name == source]
+        metrics |= _source_cpm(f"cpm_source_{metric_part(source)}", candidates, nodules, part, params)
+    metrics |= {"operating_threshold": float(threshold)} if not isinstance(threshold, Mapping) else {}
+    metrics |= operating_metrics(matching, thresholds, params, source_of, patient_of)
+    return Evaluation(metrics, _curve_table(curve, official), _match_table(matching, thresholds))
+
+
+def _of_each(name: str, mapping: Mapping[str, T], series_uids: Sequence[str]) -> list[T]:
+    lacking = [uid for uid in series_uids if uid not in mapping]
+    if lacking:
+        raise InputError(f"{name} has no entry for {len(lacking)} of {len(series_uids)} series, the first {lacking[0]}")
+    return [mapping[uid] for uid in series_uids]
+
+
+def _source_cpm(
+    name: str, candidates: pd.DataFrame, nodules: pd.DataFrame, series_uids: Sequence[str], params: EvaluateParams
+) -> dict[str, float]:
+    """CPM of the scans of one source; absent where they have no nodule."""
+    matching = match(candidates, nodules, series_uids, params.max_marks)
+    if matching.nodules.empty:
+        return {}
+    low, high = bootstrap(matching, FROC_RATES, params.n_bootstraps, params.seed).cpm_interval(params.confidence)
+    return {name: froc(matching).cpm, f"{name}_low": low, f"{name}_high": high}
 
 
 def _official(matching: Matching, curve: Froc, params: EvaluateParams) -> pd.DataFrame | None:
@@ -102,87 +149,6 @@ def _froc_metrics(official: pd.DataFrame) -> dict[str, float]:
     return metrics
 
 
-def _operating_metrics(matching: Matching, threshold: float, params: EvaluateParams) -> dict[str, float]:
-    counts = _counts_per_scan(matching, threshold)
-    totals = counts.sum()
-    tp, fp, fn = (float(totals[name]) for name in ("tp", "fp", "fn"))
-    metrics = {"operating_threshold": threshold, "tp": tp, "fp": fp, "fn": fn}
-    draws = drawn_scans(len(counts), params.n_bootstraps, params.seed) if len(counts) else np.zeros((1, 0))
-    samples = pd.DataFrame(draws @ counts.to_numpy(), columns=counts.columns)
-    for name, (above, below) in _shares(counts).items():
-        if totals[below] > 0:
-            metrics |= _share(name, totals[above] / totals[below], samples[above] / samples[below], params)
-    if tp + fp + fn > 0:
-        drawn = 2 * samples["tp"] / (2 * samples["tp"] + samples["fp"] + samples["fn"])
-        metrics |= _share("f1", 2 * tp / (2 * tp + fp + fn), drawn, params)
-    return metrics | _scan_auc(matching)
-
-
-def _shares(counts: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Metric to the columns of ``counts`` whose totals are divided."""
-    shares = {
-        "sensitivity": ("tp", "nodules"),
-        "precision": ("tp", "alarms"),
-        "fp_per_scan": ("fp", "scans"),
-        "specificity": ("silent_healthy", "healthy"),
-        "candidate_specificity": ("rejected", "false_candidates"),
-    }
-    groups = [name.removeprefix("all_") for name in counts.columns.astype(str) if name.startswith("all_")]
-    return shares | {f"sensitivity_{group}": (f"found_{group}", f"all_{group}") for group in groups}
-
-
-def _share(name: str, value: float, drawn: "pd.Series[float]", params: EvaluateParams) -> dict[str, float]:
-    defined: FloatArray = np.asarray(drawn[np.isfinite(drawn)], dtype=np.float64)
-    low, high = percentile_interval(defined[:, None], params.confidence)
-    return {name: float(value), f"{name}_low": float(low[0]), f"{name}_high": float(high[0])}
-
-
-def _counts_per_scan(matching: Matching, threshold: float) -> pd.DataFrame:
-    """Everything that is counted, one row a scan."""
-    nodules, false = matching.nodules, matching.false_alarms
-    found = nodules["probability"] >= threshold
-    alarm = false["probability"] >= threshold
-    scans = list(matching.series_uids)
-
-    def per_scan(rows: pd.DataFrame) -> FloatArray:
-        return np.asarray(rows["series_uid"].value_counts().reindex(scans, fill_value=0), dtype=np.float64)
-
-    counts = pd.DataFrame({"scans": np.ones(len(scans)), "nodules": per_scan(nodules), "tp": per_scan(nodules[found])})
-    counts["fn"] = counts["nodules"] - counts["tp"]
-    counts["fp"] = per_scan(false[alarm])
-    counts["alarms"] = counts["tp"] + counts["fp"]
-    counts["false_candidates"] = per_scan(false)
-    counts["rejected"] = counts["false_candidates"] - counts["fp"]
-    counts["healthy"] = (counts["nodules"] == 0).astype(np.float64)
-    counts["silent_healthy"] = counts["healthy"] * (counts["fp"] == 0)
-    for group, members in _groups(nodules).items():
-        counts[f"all_{group}"] = per_scan(nodules[members])
-        counts[f"found_{group}"] = per_scan(nodules[members & found])
-    return counts
-
-
-def _groups(nodules: pd.DataFrame) -> dict[str, "pd.Series[bool]"]:
-    """Name of a size class or texture to the nodules in it."""
-    diameter = pd.Series(diameters_mm(nodules), index=nodules.index)
-    groups = {name: (diameter >= low) & (diameter < high) for name, (low, high) in SIZE_CLASSES_MM.items()}
-    if "texture" in nodules:
-        textures = nodules["texture"].dropna().unique()
-        groups |= {str(name).replace("-", "_"): nodules["texture"] == name for name in sorted(textures)}
-    return groups
-
-
-def _scan_auc(matching: Matching) -> dict[str, float]:
-    """Area under the scan-level ROC curve, as the share of ordered pairs (Mann-Whitney), ties counted half."""
-    scans = list(matching.series_uids)
-    best = matching.candidates.groupby("series_uid")["probability"].max().reindex(scans, fill_value=0.0).to_numpy()
-    ill = np.isin(scans, matching.nodules["series_uid"].to_numpy())
-    if ill.all() or not ill.any():
-        return {}
-    rank = pd.Series(best).rank().to_numpy()
-    n_ill, n_healthy = ill.sum(), (~ill).sum()
-    return {"scan_auc": float((rank[ill].sum() - n_ill * (n_ill + 1) / 2) / (n_ill * n_healthy))}
-
-
 def _curve_table(curve: Froc, official: pd.DataFrame | None) -> pd.DataFrame:
     columns = ["false_alarms_per_scan", "sensitivity", "threshold", "rate", "low", "high"]
     points = curve.corners()
@@ -202,7 +168,7 @@ def _curve_table(curve: Froc, official: pd.DataFrame | None) -> pd.DataFrame:
     return table.reindex(columns=columns).astype(dict.fromkeys(columns, "float64"))
 
 
-def _match_table(matching: Matching, threshold: float) -> pd.DataFrame:
+def _match_table(matching: Matching, thresholds: "pd.Series[float]") -> pd.DataFrame:
     nodules = matching.nodules.assign(outcome=np.where(matching.nodules["hit"], "hit", "miss"))
     nodules["probability"] = nodules["probability"].where(nodules["hit"])
     others = matching.candidates[matching.candidates["outcome"] != "hit"]
@@ -211,4 +177,4 @@ def _match_table(matching: Matching, threshold: float) -> pd.DataFrame:
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     texts = ["series_uid", "outcome", "finding_id"]
     table = table.astype({name: "str" if name in texts else "float64" for name in columns})
-    return table.assign(alarm=table["probability"] >= threshold)
+    return table.assign(alarm=reaches(table, thresholds))

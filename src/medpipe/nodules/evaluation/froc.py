@@ -5,10 +5,12 @@ system (CPM, competition performance metric) is the mean sensitivity at 1/8, 1/4
 (Niemeijer et al., "On combining computer-aided detection systems", IEEE TMI 30 (2011)).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from medpipe.nodules.evaluation.matching import Matching
 
@@ -118,10 +120,19 @@ def bootstrap(
     rates: npt.ArrayLike = FROC_RATES,
     n_samples: int = N_BOOTSTRAPS,
     seed: int = 0,
+    patients: Sequence[str] | None = None,
 ) -> Bootstrap:
     """Draws sets of as many scans with replacement and reads the sensitivity of each at ``rates``.
 
     Sets without any nodule have no sensitivity and are left out.
+
+    Args:
+        matching: Candidates and findings.
+        rates: False alarms a scan.
+        n_samples: Sets drawn.
+        seed: Of the draws.
+        patients: Whose each scan is, in the order of the scans: patients are drawn, each with all scans. None draws
+            scans, as LUNA16 does.
 
     Raises:
         ValueError: If no scan has a nodule.
@@ -131,12 +142,12 @@ def bootstrap(
         raise ValueError("no scan has a nodule: sensitivity is not defined")
     wanted = np.asarray(rates, dtype=np.float64)
     n_scans = len(matching.series_uids)
-    draws = drawn_scans(n_scans, n_samples, seed)
+    draws = drawn_scans(n_scans, n_samples, seed) if patients is None else drawn_patients(patients, n_samples, seed)
     n_nodules = draws @ marks.nodules_of_scan
     samples = np.empty((n_samples, len(wanted)))
     for sample in np.flatnonzero(n_nodules):
         hit, false = _steps(marks, draws[sample])
-        samples[sample] = np.interp(wanted, false / n_scans, hit / n_nodules[sample])
+        samples[sample] = np.interp(wanted, false / draws[sample].sum(), hit / n_nodules[sample])
     return Bootstrap(wanted, samples[n_nodules > 0])
 
 
@@ -144,6 +155,15 @@ def drawn_scans(n_scans: int, n_samples: int, seed: int) -> IntArray:
     """How often each scan is drawn: n_samples x n_scans, each row sums to ``n_scans``."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(n_scans, np.full(n_scans, 1.0 / n_scans), size=n_samples)
+
+
+def drawn_patients(patients: Sequence[str], n_samples: int, seed: int) -> IntArray:
+    """How often each scan is in sets of as many patients, drawn with all their scans: n_samples x n_scans.
+
+    Scans of one patient are alike: drawing them one by one would give intervals that are too narrow.
+    """
+    patient_of_scan, names = pd.factorize(np.asarray(patients, dtype=object))
+    return drawn_scans(len(names), n_samples, seed)[:, patient_of_scan]
 
 
 def percentile_interval(samples: FloatArray, confidence: float = CONFIDENCE) -> tuple[FloatArray, FloatArray]:
