@@ -18,6 +18,8 @@ from medpipe.ct.store import ScanStore
 from medpipe.nodules.detection.network import STRIDE, CentreNet
 from medpipe.nodules.detection.params import DetectorParams, DetectParams
 from medpipe.nodules.detection.peaks import find_peaks, suppress_neighbours
+from medpipe.nodules.detection.second_look import SecondLook, check_detector
+from medpipe.nodules.preparation import check_preparation
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.device import torch_device
 from medpipe.training.seeds import seed_everything
@@ -33,9 +35,6 @@ CANDIDATE_DTYPES = {
     "diameter_mm": "float64",
     "probability": "float64",
 }
-
-SPACING_TOLERANCE_MM = 0.05
-"""A scan whose voxels differ more from those the network was trained on is refused."""
 
 _UINT8_MAX = 255.0
 _PEAKS_PER_CANDIDATE = 4  # peaks a tile that enter suppression, per candidate that may leave it
@@ -83,22 +82,43 @@ def untrained(checkpoint: Checkpoint, seed: int = 0) -> Checkpoint:
     return Checkpoint(checkpoint.kind, network.state_dict(), checkpoint.params, {"untrained_seed": seed})
 
 
-def detect(store: ScanStore, series_uids: Sequence[str], checkpoint: Checkpoint, params: DetectParams) -> pd.DataFrame:
+def detect(
+    store: ScanStore,
+    series_uids: Sequence[str],
+    checkpoint: Checkpoint,
+    params: DetectParams,
+    reducer: Checkpoint | None = None,
+) -> pd.DataFrame:
     """Candidates of stored scans, one scan in memory at a time.
 
+    Args:
+        store: The scans.
+        series_uids: Which ones.
+        checkpoint: Of the detector.
+        params: Of the search.
+        reducer: Of the false-positive reducer that looks at each candidate again; None for one stage.
+
     Returns:
-        Columns series_uid, x_mm, y_mm, z_mm (world LPS), diameter_mm, probability; the most probable of a scan first.
+        Columns series_uid, x_mm, y_mm, z_mm (world LPS), diameter_mm, probability (of both stages together, where
+        there is a reducer); the most probable of a scan first.
 
     Raises:
-        InputError: If a scan was prepared with another spacing or HU window than the training scans.
+        InputError: If a scan was prepared with another spacing or HU window than the training scans, or the reducer
+            was trained for another detector.
     """
     device = torch_device(params.accelerator)
     network = load_network(checkpoint).to(device)
+    second = None
+    if reducer is not None:
+        check_detector(checkpoint, reducer)
+        second = SecondLook(reducer, device)
     tables = [empty_candidates()]
     for uid in track(series_uids, "Searching scans for nodules"):
         scan = store.open(uid)
         check_preparation(uid, scan, checkpoint)
-        tables.append(search(network, scan, params, device).assign(series_uid=uid))
+        found = search(network, scan, params, device)
+        found = found if second is None else second.rescore(scan, found)
+        tables.append(found.assign(series_uid=uid))
     table = pd.concat(tables, ignore_index=True)
     return table[list(CANDIDATE_DTYPES)].astype(CANDIDATE_DTYPES)
 
@@ -106,25 +126,6 @@ def detect(store: ScanStore, series_uids: Sequence[str], checkpoint: Checkpoint,
 def empty_candidates() -> pd.DataFrame:
     """A table of no candidates."""
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in CANDIDATE_DTYPES.items()})
-
-
-def check_preparation(name: str, scan: Searchable, checkpoint: Checkpoint) -> None:
-    """Refuses a scan that does not look as the training scans did.
-
-    Raises:
-        InputError: If voxel size or HU window differ.
-    """
-    spacing, wanted = scan.geometry.spacing_zyx_mm, checkpoint.params["spacing_mm"]
-    if np.abs(np.subtract(spacing, wanted)).max() > SPACING_TOLERANCE_MM:
-        raise InputError(
-            f"scan {name}: spacing_zyx_mm is {spacing}, the detector was trained at {wanted}; "
-            "preprocess with that spacing, or train on this store."
-        )
-    if not np.allclose(scan.hu_window, checkpoint.params["hu_window"], atol=0.5):
-        raise InputError(
-            f"scan {name}: hu_window is {scan.hu_window}, the detector was trained with "
-            f"{tuple(checkpoint.params['hu_window'])}; preprocess with that window, or train on this store."
-        )
 
 
 @torch.inference_mode()

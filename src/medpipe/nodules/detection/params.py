@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from medpipe.core.params import Params
-from medpipe.nodules.params import AugmentParams
+from medpipe.nodules.params import AugmentParams, CubeNetworkParams, CubeParams
 from medpipe.training.params import OptimizerParams, TrainerParams
 
 
@@ -107,5 +107,44 @@ class TrainDetectorParams(Params):
             raise ValueError(
                 f"sampling.patch_edge {self.sampling.patch_edge} is not a multiple of {stride}, the coarsest stride of "
                 f"a network with {len(self.detector.channels)} levels"
+            )
+        return self
+
+
+class TrainReducerParams(Params):
+    """Training of the second stage, which tells the detector's false alarms from nodules.
+
+    Attributes:
+        network: The network that looks at a cube around each candidate.
+        cubes: Size of the cubes, batches, and how far a cube is shifted from a nodule's centre or a candidate.
+        trainer: Steps, seed, device.
+        augment: Changes made to the cubes.
+        optimizer: Learning rate, its schedule, and the moving average of the weights.
+        detection: Search of the training and validation scans for candidates.
+        positive_share: Share of cubes around a nodule.
+        validate_every_n_steps: Distance of the points of the validation loss.
+        val_batches: Validation batches a point.
+        operating_fp_per_scan: False alarms a scan, on validation scans, at which the threshold of both stages together
+            is set.
+    """
+
+    network: CubeNetworkParams = CubeNetworkParams()
+    cubes: CubeParams = CubeParams(edge=24, batch_size=32, jitter_voxels=2)
+    trainer: TrainerParams = TrainerParams(max_steps=400)
+    augment: AugmentParams = AugmentParams()
+    optimizer: OptimizerParams = OptimizerParams()
+    detection: DetectParams = DetectParams(min_probability=0.001)
+    positive_share: float = Field(0.5, gt=0, lt=1)
+    validate_every_n_steps: PositiveInt = 100
+    val_batches: PositiveInt = 4
+    operating_fp_per_scan: PositiveFloat = 1.0
+
+    @model_validator(mode="after")
+    def _cube_fits_network(self) -> "TrainReducerParams":
+        smallest = 2 ** len(self.network.channels)
+        if self.network.kind == "lung_nodule_detector" and self.cubes.edge < smallest:
+            raise ValueError(
+                f"cubes.edge is {self.cubes.edge}, at least {smallest} for a network with "
+                f"{len(self.network.channels)} poolings"
             )
         return self

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from medpipe.core.errors import InputError
@@ -13,17 +13,14 @@ from medpipe.core.fingerprint import digest
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.detection.inference import KIND, detect
 from medpipe.nodules.detection.module import DetectorModule
+from medpipe.nodules.detection.operating_point import choose_operating_point, has_nodules
 from medpipe.nodules.detection.params import TrainDetectorParams
 from medpipe.nodules.detection.sampling import PatchBatches, scan_places
-from medpipe.nodules.evaluation.froc import froc
-from medpipe.nodules.evaluation.matching import match
+from medpipe.nodules.preparation import common_preparation, stored
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.data import StepSampler, loader
 from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
-
-DEFAULT_THRESHOLD = 0.5
-"""Operating threshold where there is no validation nodule to set it on."""
 
 _VALIDATION_SEED = 7_919  # validation patches are the same in every run of the same data, whatever the training's seed
 _PACKAGES = ("torch", "monai", "lightning", "medpipe")
@@ -55,8 +52,8 @@ def train_detector(
     Raises:
         InputError: If there is no training scan with a nodule, or scans differ in spacing or HU window.
     """
-    train_uids, val_uids = _stored(store, series.get("train", ())), _stored(store, series.get("val", ()))
-    spacing_mm, hu_window = _common_preparation(store, [*train_uids, *val_uids])
+    train_uids, val_uids = stored(store, series.get("train", ())), stored(store, series.get("val", ()))
+    spacing_mm, hu_window = common_preparation(store, [*train_uids, *val_uids])
     seed = params.trainer.seed
     places = scan_places(store, nodules, train_uids, params.sampling, seed, n_jobs)
     train_batches = PatchBatches(store, places, params.sampling, seed)
@@ -96,8 +93,6 @@ def train_detector(
             "detection": params.detection.model_dump(mode="json"),
             "spacing_mm": spacing_mm,
             "hu_window": list(hu_window),
-            "operating_threshold": DEFAULT_THRESHOLD,
-            "operating_fp_per_scan": params.operating_fp_per_scan,
         },
         {
             "store": store.fingerprint(),
@@ -108,28 +103,10 @@ def train_detector(
             "versions": {name: version(name) for name in _PACKAGES},
         },
     )
-    return _set_operating_point(checkpoint, history, store, nodules, val_uids, params)
+    return _with_operating_point(checkpoint, history, store, nodules, val_uids, params)
 
 
-def _stored(store: ScanStore, series_uids: Sequence[str]) -> list[str]:
-    return sorted(uid for uid in series_uids if uid in store)
-
-
-def _common_preparation(store: ScanStore, series_uids: Sequence[str]) -> tuple[float, tuple[float, float]]:
-    """Spacing and HU window that all scans share."""
-    if not series_uids:
-        raise InputError(f"{store.folder}: none of the training scans is in the store; run the preprocess node first.")
-    found = {(store.open(uid).geometry.spacing_zyx_mm, store.open(uid).hu_window) for uid in series_uids}
-    spacings = np.array([value for spacing, _ in found for value in spacing])
-    if len({window for _, window in found}) > 1 or not np.allclose(spacings, spacings[0], atol=1e-3):
-        raise InputError(
-            f"{store.folder}: scans differ in spacing or HU window, or are not isotropic: {sorted(found)[:4]}; "
-            "preprocess all of them with one set of parameters."
-        )
-    return float(spacings[0]), next(iter(found))[1]
-
-
-def _set_operating_point(
+def _with_operating_point(
     checkpoint: Checkpoint,
     history: pd.DataFrame,
     store: ScanStore,
@@ -138,22 +115,8 @@ def _set_operating_point(
     params: TrainDetectorParams,
 ) -> tuple[Checkpoint, pd.DataFrame]:
     """Searches the validation scans; threshold and score go into the checkpoint and the history."""
-    if not (nodules["series_uid"].isin(val_uids) & (nodules["kind"] == "nodule")).any():
-        _logger.warning("No validation scan has a nodule: the operating threshold stays %.2f", DEFAULT_THRESHOLD)
-        return checkpoint, history
-    candidates = detect(store, val_uids, checkpoint, params.detection)
-    curve = froc(match(candidates, nodules, val_uids))
-    threshold = curve.threshold_at(params.operating_fp_per_scan)
-    threshold = threshold if np.isfinite(threshold) else DEFAULT_THRESHOLD
-    last = params.trainer.max_steps
-    points = pd.DataFrame(
-        {
-            "step": [last, last, last],
-            "name": ["val_cpm", "val_sensitivity_at_operating_point", "val_operating_threshold"],
-            "value": [curve.cpm, float(curve.sensitivity_at(params.operating_fp_per_scan)), threshold],
-        }
-    )
-    found = {**checkpoint.params, "operating_threshold": threshold, "val_cpm": curve.cpm}
-    _logger.info("CPM on %d validation scans: %.3f, operating threshold %.3f", len(val_uids), curve.cpm, threshold)
-    complete = Checkpoint(checkpoint.kind, checkpoint.weights, found, checkpoint.provenance)
-    return complete, pd.concat([history, points.astype(dict(history.dtypes))], ignore_index=True)
+    searched = val_uids if has_nodules(nodules, val_uids) else []
+    candidates = detect(store, searched, checkpoint, params.detection)
+    point = choose_operating_point(candidates, nodules, val_uids, params.operating_fp_per_scan)
+    complete = replace(checkpoint, params=checkpoint.params | point.params())
+    return complete, pd.concat([history, point.points(params.trainer.max_steps)], ignore_index=True)
