@@ -7,6 +7,8 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+from medpipe.ct.ingest import ingest
+from medpipe.ct.params import GateParams, IngestCTParams
 from medpipe.ct.phantom import PhantomParams, write_cohort
 from medpipe.ct.phantom.cohort import FINDING_COLUMNS
 from medpipe.ct.phantom.plan import DIRECTIONS, plan_cohort
@@ -177,3 +179,14 @@ def test_workers_write_what_this_process_makes(cohort: Path, small_params: Phant
     raw = cohort / "luna16" / "subset0" / f"{scan.plan.series_uid}.raw"
     written = np.fromfile(raw, dtype="<i2").reshape(scan.volume.array.shape)
     np.testing.assert_array_equal(written, scan.volume.array)
+
+
+def test_intake_knows_all_that_the_generator_wrote(cohort: Path, tmp_path: Path) -> None:
+    params = IngestCTParams(n_jobs=1, gate=GateParams(min_extent_mm=30.0))
+    intake = ingest(cohort, params, tmp_path / "masks", tmp_path / "identity")
+    labels = pd.read_csv(cohort / "phantom_labels.csv")
+    assert len(intake.nodules) == len(labels)
+    nodules = intake.nodules[intake.nodules["kind"] == "nodule"]
+    assert nodules[["texture", "spiculation", "texture_rating", "diameter_mm"]].notna().all(axis=None)
+    assert nodules["has_mask"].all()
+    assert intake.scans["accepted"].all()

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import label
 
-from medpipe.ct.labels.base import LesionMask, cropped
 from medpipe.ct.phantom.fields import CoarseGrid, Field, Points, smooth_path
 from medpipe.ct.phantom.findings import Finding
 from medpipe.ct.phantom.paint import paint_blob, paint_segments, tube
@@ -66,12 +66,15 @@ MASK_REACH = 1.5
 """A nodule's outline stays within this many mean radii of its centre."""
 
 
-def nodule_mask(canvas: Canvas, finding: Finding) -> LesionMask:
+def nodule_mask(canvas: Canvas, finding: Finding) -> tuple[tuple[int, int, int], npt.NDArray[np.bool_]]:
     """The voxels that a nodule fills by at least half, without its spicules: what its diameter is of.
 
     Args:
         canvas: The scan's grid; its voxels are not looked at.
         finding: A nodule.
+
+    Returns:
+        First voxel (z, y, x) of a box, and the box.
     """
     centre = np.asarray(finding.centre_zyx)
     part, start = canvas.around(centre, MASK_REACH * finding.diameter_mm / 2 + float(canvas.spacing_zyx.max()))
@@ -83,7 +86,7 @@ def nodule_mask(canvas: Canvas, finding: Finding) -> LesionMask:
     if parts[tuple(middle)] == 0:  # smaller than the voxels, or pressed flat by the pleura
         inside[tuple(middle)] = True
         parts, _ = label(inside, structure=np.ones((3, 3, 3)))
-    return cropped(parts == parts[tuple(middle)], start)
+    return start, parts == parts[tuple(middle)]
 
 
 def paint_finding(canvas: Canvas, finding: Finding, solid_shift_hu: float) -> None:

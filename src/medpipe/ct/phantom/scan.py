@@ -145,9 +145,9 @@ def make_scan(params: PhantomParams, plan: ScanPlan) -> PhantomScan:
     outlines = np.zeros(frame.shape, dtype=np.int16)
     for number, label in enumerate(labels, start=1):
         if label.finding.kind == "nodule":
-            mask = nodule_mask(canvas, label.finding)
-            z, y, x = (slice(low, low + n) for low, n in zip(mask.start_zyx, mask.voxels.shape, strict=True))
-            outlines[z, y, x][mask.voxels] = number
+            start, voxels = nodule_mask(canvas, label.finding)
+            z, y, x = (slice(low, low + n) for low, n in zip(start, voxels.shape, strict=True))
+            outlines[z, y, x][voxels] = number
     turned = reorient(Volume(outlines, geometry), plan.direction).array.astype(np.uint8)
     return PhantomScan(plan, reorient(Volume(array, geometry), plan.direction), kernel.name, labels, turned)
 

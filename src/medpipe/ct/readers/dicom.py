@@ -137,6 +137,21 @@ def read_volume(raw: Path, path: str, series_uid: str) -> Volume:
     Raises:
         ScanReadError: If the slices are gone, make no volume any more, or one cannot be read.
     """
+    slices = read_stack(raw, path, series_uid)
+    return Volume(read_hounsfield(slices), stack_geometry(slices))
+
+
+def read_stack(raw: Path, path: str, series_uid: str) -> list[SliceHeader]:
+    """The slices that make the volume of a series, in the order of its array's z axis; no pixel is read.
+
+    Args:
+        raw: As in `read_volume`.
+        path: As in `read_volume`.
+        series_uid: As in `read_volume`.
+
+    Raises:
+        ScanReadError: If the slices are gone or make no volume any more.
+    """
     folder, phase = _split_suffix(path, _PHASE)
     try:
         found = _headers_below(raw / folder)
@@ -150,8 +165,7 @@ def read_volume(raw: Path, path: str, series_uid: str) -> Volume:
         raise ScanReadError(rejection.reason, rejection.code)
     if len(slices) < 2:
         raise ScanReadError("Only one slice of the series is left.", "too_few_slices")
-    slices = sorted_stack(slices)
-    return Volume(read_hounsfield(slices), stack_geometry(slices))
+    return sorted_stack(slices)
 
 
 def _split_suffix(path: str, suffix: re.Pattern[str]) -> tuple[str, int | None]:

@@ -21,7 +21,7 @@ MAX_UID_LETTERS = 110
 """What is kept of a long name, so that with its digest it names files of at most 128 letters."""
 
 _LABEL_FOLDER = re.compile(r"labels?(.*)", re.IGNORECASE)
-_DICOM_UID = re.compile(r"\d+(\.\d+){3,}")
+_DICOM_UID = re.compile(r"\d+(\.\d+){3,}|2\.25\.\d+")  # the second form is made of a UUID (PS3.5 B.2)
 
 
 def series_uid_of(name: str) -> str:
