@@ -103,7 +103,8 @@ class LabelParams(Params):
     Attributes:
         sources: Modules that read labels: names in ``medpipe.ct.labels``, or dotted paths of your own. Their order
             counts: series that "lidc" finds marks for are left out by LUNA16's tables, which hold the same nodules.
-            Of other sources that hold the same lesions (a SEG and an RTSTRUCT of one region) name only one.
+            A row of a table and its outline become one finding; of sources that outline the same lesions (a SEG and
+            an RTSTRUCT of one region) name only one.
         pattern: Regular expression, upper and lower case alike, that the name of a DICOM segment (SEG) or region of
             interest (RTSTRUCT) must match in some part to be a finding; other structures (lung, heart, body) are
             left out.
