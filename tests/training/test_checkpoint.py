@@ -36,3 +36,10 @@ def test_foreign_file_is_refused_unread(tmp_path, content):
 def test_fingerprint_follows_the_weights(checkpoint):
     other = Checkpoint(checkpoint.kind, {"layer.weight": torch.zeros(2, 3)}, checkpoint.params)
     assert other.fingerprint() != checkpoint.fingerprint()
+
+
+def test_an_absent_network_says_why(tmp_path):
+    Checkpoint.absent("segmenter", "No finding has an outline.").save(tmp_path / "a.safetensors")
+    loaded = Checkpoint.load(tmp_path / "a.safetensors", "segmenter")
+    assert loaded.reason_absent == "No finding has an outline."
+    assert loaded.weights == {}

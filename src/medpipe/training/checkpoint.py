@@ -34,6 +34,21 @@ class Checkpoint:
     params: dict[str, Any]
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def absent(cls, kind: str, reason: str) -> "Checkpoint":
+        """Stands where a network would be, had there been anything to learn from.
+
+        Args:
+            kind: What it would be.
+            reason: Why there is none; a sentence.
+        """
+        return cls(kind, {}, {"absent": reason})
+
+    @property
+    def reason_absent(self) -> str | None:
+        """Why there is no network; None where there is one."""
+        return self.params.get("absent")
+
     def save(self, path: Path | str) -> None:
         """Writes one safetensors file, atomically."""
         from safetensors.torch import save_file
