@@ -55,11 +55,11 @@ def classify_at(store: ScanStore, places: pd.DataFrame, checkpoint: Checkpoint, 
         ``places`` with ``class_probability``: calibrated on the validation findings of the training.
 
     Raises:
-        InputError: If a scan was prepared with another spacing or HU window than the training scans.
+        InputError: If the checkpoint is of another kind, or a scan was prepared with another spacing or HU window than
+            the training scans.
     """
-    calibration = Calibration(**checkpoint.params["calibration"])
-    probability = calibration.probability(logits_at(store, places, checkpoint, params))
-    return places.assign(class_probability=probability)
+    logits = logits_at(store, places, checkpoint, params)
+    return places.assign(class_probability=Calibration(**checkpoint.params["calibration"]).probability(logits))
 
 
 @torch.inference_mode()
