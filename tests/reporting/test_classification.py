@@ -57,4 +57,4 @@ def test_reliability_shows_the_findings_of_each_bin(table, curve):
 def test_one_class_only_says_that_there_is_no_curve(table, curve):
     figure = classification_figure({"operating_threshold": 0.5}, table[table["target"] == 0], curve.iloc[:0])
     assert any("not defined" in text for text in texts(figure.axes[0]))
-    assert texts(figure.axes[2])[2:] == ["0\n0%", "0\n0%"]
+    assert texts(figure.axes[2])[2:] == ["none", "none"]

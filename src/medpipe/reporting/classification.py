@@ -38,7 +38,7 @@ def classification_figure(
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12.6, 4.4), layout="constrained")
+    figure = Figure(figsize=(13.0, 4.9), layout="constrained")
     roc, reliability, confusion = figure.subplots(1, 3)
     _draw_roc(roc, metrics, table, curve)
     _draw_reliability(reliability, metrics, table, n_bins)
@@ -82,11 +82,12 @@ def _draw_confusion(axes: "Axes", metrics: Mapping[str, float], table: pd.DataFr
     truth, called = table["target"].to_numpy(dtype=int), table["positive"].to_numpy(dtype=int)
     counts = np.zeros((2, 2), dtype=int)
     np.add.at(counts, (truth, called), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    totals = counts.sum(axis=1)
+    shares = counts / np.maximum(totals, 1)[:, None]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if shares[row, column] > _DARK_SHARE else "black"
-        text = f"{count}\n{shares[row, column]:.0%}"
+        text = f"{count}\n{shares[row, column]:.0%}" if totals[row] else "none"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=13)
     axes.set_xticks([0, 1], classes)
     axes.set_yticks([0, 1], classes, rotation=90, va="center")
@@ -99,7 +100,7 @@ def _draw_confusion(axes: "Axes", metrics: Mapping[str, float], table: pd.DataFr
 def _square(axes: "Axes", x: str, y: str, title: str) -> None:
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
-    axes.set_aspect("equal")
+    axes.set_box_aspect(1)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title)
