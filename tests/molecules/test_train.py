@@ -91,7 +91,8 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
     resumed, history = train_gan(store, small(), tmp_path / "killed")
     for name, weight in whole.weights.items():
         torch.testing.assert_close(resumed.weights[name], weight)
-    pd.testing.assert_frame_equal(history, whole_history, check_exact=False)
+    without_clock = [h[~h["name"].str.startswith("speed_")].reset_index(drop=True) for h in (history, whole_history)]
+    pd.testing.assert_frame_equal(*without_clock, check_exact=False)
 
 
 def test_too_few_molecules_are_a_clear_error(tmp_path: Path) -> None:

@@ -1,16 +1,24 @@
 """Batches for training: numbered by the step, so that a resumed run sees what it would have seen."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+BATCHES_AHEAD = 4
+"""Batches that each worker prepares before they are asked for: evens out scans that take longer to read."""
+
+
+_RANK_VARIABLES = ("RANK", "SLURM_PROCID")  # of torchrun and our own processes; of SLURM
+
 
 def rank() -> int:
-    """Number of this process among those that train together."""
-    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_rank() if ready else 0
+    """Number of this process, or of the process whose data it reads, among those that train together."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank()
+    return next((int(os.environ[name]) for name in _RANK_VARIABLES if name in os.environ), 0)
 
 
 class StepSampler(Sampler[int]):
@@ -45,7 +53,21 @@ class StepLoader(DataLoader[dict[str, torch.Tensor]]):
 
 
 def loader(batches: Dataset[dict[str, torch.Tensor]], steps: Sampler[int] | range, n_workers: int) -> StepLoader:
-    """Data loader over the batches numbered ``steps``."""
+    """Data loader over the batches numbered ``steps``, in this order whatever ``n_workers`` is.
+
+    Args:
+        batches: What is read.
+        steps: Which.
+        n_workers: Processes that read ahead while the device computes; they live as long as the loader. 0 reads in this
+            process.
+    """
     return StepLoader(
-        batches, batch_size=None, sampler=steps, num_workers=n_workers, pin_memory=torch.cuda.is_available()
+        batches,
+        batch_size=None,
+        sampler=steps,
+        num_workers=n_workers,
+        pin_memory=torch.cuda.is_available(),
+        persistent_workers=n_workers > 0,
+        prefetch_factor=BATCHES_AHEAD if n_workers > 0 else None,
+        generator=torch.Generator(),  # its own: a loader that starts anew draws a seed, which dropout must not feel
     )

@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ import pandas as pd
 import torch
 
 from medpipe.core.atomic import remove_leftovers, write_json
-from medpipe.training.callbacks import KeepHistory, KeepLast, ShowProgress
+from medpipe.core.errors import InputError
+from medpipe.training.callbacks import KeepHistory, KeepLast, KeepRandomState, ShowProgress
+from medpipe.training.distributed import in_processes, processes_to_start
+from medpipe.training.early_stopping import StopEarly
+from medpipe.training.guard import StopAtNaN
 from medpipe.training.history import History
 from medpipe.training.params import TrainerParams
 from medpipe.training.seeds import seed_everything
+from medpipe.training.speed import MeasureSpeed
 
 RUN_FILE = "run.json"
 LAST = "last.ckpt"
@@ -38,7 +44,8 @@ def fit(
     """Trains ``module`` until ``params.max_steps`` and returns its history; a killed run goes on where it was.
 
     Args:
-        module: What is trained; its ``global_step`` counts optimizer steps.
+        module: What is trained; its ``global_step`` counts optimizer steps. All that must survive the training lies in
+            its ``state_dict``.
         train_batches: Batches. Their content must follow from the seed and the step, so that a resumed run sees what
             it would have seen.
         params: Set-up of the Trainer.
@@ -48,11 +55,37 @@ def fit(
         description: What the user reads beside the progress bar.
 
     Returns:
-        Columns step (int64), name (str), value (float64): all that the module logged.
+        Columns step (int64), name (str), value (float64): all that the module logged, and `MeasureSpeed`.
+
+    Raises:
+        InputError: The loss or its gradient is no number, or early stopping has nothing to look at.
     """
+    if params.early_stopping is not None and val_batches is None:
+        raise InputError(
+            f"early_stopping.metric is {params.early_stopping.metric!r}, but there are no validation data: give some, "
+            "or leave early_stopping out."
+        )
     resume_from = _prepare(work_dir, run_key)
+    train = partial(_train, module, train_batches, val_batches, params, work_dir, resume_from, description)
+    n_processes = processes_to_start(params)
+    return train() if n_processes == 1 else in_processes(n_processes, train, module, work_dir)
+
+
+def _train(
+    module: pl.LightningModule,
+    train_batches: Iterable[Any],
+    val_batches: Iterable[Any] | None,
+    params: TrainerParams,
+    work_dir: Path,
+    resume_from: Path | None,
+    description: str,
+) -> pd.DataFrame:
+    """The training in this process; its part of it, where others take part."""
     if resume_from is None:
         seed_everything(params.seed)
+    if params.compile:
+        for network in module.children():
+            network.compile()  # in place and at the first call: names of weights stay as they are
     history = History()
     clip = params.gradient_clip_norm if module.automatic_optimization else 0
     with _tamed():
@@ -67,11 +100,7 @@ def fit(
             deterministic=params.deterministic,
             log_every_n_steps=params.log_every_n_steps,
             logger=history,
-            callbacks=[
-                KeepHistory(history),
-                KeepLast(work_dir / LAST, params.checkpoint_every_n_steps),
-                ShowProgress(description, params.max_steps),
-            ],
+            callbacks=_callbacks(params, history, work_dir, description),
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=False,
@@ -81,6 +110,19 @@ def fit(
         _logger.info("%s: %d steps on %s", description, params.max_steps, trainer.strategy.root_device)
         trainer.fit(module, train_batches, val_batches, ckpt_path=resume_from, weights_only=True)
     return history.table()
+
+
+def _callbacks(params: TrainerParams, history: History, work_dir: Path, description: str) -> list[pl.Callback]:
+    """In the order in which they are called: checkpoints hold what those before have done."""
+    return [
+        StopAtNaN(),
+        KeepRandomState(),
+        KeepHistory(history),
+        *([StopEarly(params.early_stopping)] if params.early_stopping is not None else []),
+        KeepLast(work_dir / LAST, params.checkpoint_every_n_steps),
+        ShowProgress(description, params.max_steps),
+        MeasureSpeed(params.log_every_n_steps),
+    ]
 
 
 def discard_work(work_dir: Path) -> None:

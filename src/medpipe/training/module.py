@@ -46,6 +46,11 @@ class NetworkModule(pl.LightningModule, Generic[Network]):
         """Those of `kept_network`, on the CPU."""
         return {name: tensor.detach().cpu() for name, tensor in self.kept_network.state_dict().items()}
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """All of the batch but its number, which is asked for as an int: from the device, that would stop its queue."""
+        moved = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return {**moved, "step": batch["step"]} if isinstance(batch, dict) and "step" in batch else moved
+
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Follows the weights with their moving average, faster in the beginning.
 

@@ -7,6 +7,22 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from medpipe.core.params import Params
 
 
+class EarlyStoppingParams(Params):
+    """When a training has learned what it can; the best weights are kept, not the last.
+
+    Attributes:
+        metric: A validation metric of the history, such as ``val_loss``.
+        mode: Whether a low or a high value is good.
+        patience: Validations in a row without improvement after which the training ends.
+        min_delta: Smallest change that is an improvement, in the metric's unit.
+    """
+
+    metric: str = "val_loss"
+    mode: Literal["min", "max"] = "min"
+    patience: PositiveInt = 5
+    min_delta: float = Field(0.0, ge=0)
+
+
 class TrainerParams(Params):
     """Set-up of the Trainer.
 
@@ -14,13 +30,16 @@ class TrainerParams(Params):
         seed: Seed of weights, data order and augmentation.
         max_steps: Optimizer steps in all; several optimizers count each of theirs.
         accelerator: ``auto`` takes the GPU where there is one.
-        devices: Number of devices on this host, or ``auto`` for all.
-        num_nodes: Hosts that train together (DDP).
+        devices: Number of devices on this host, or ``auto`` for all. Several train together, a process each (DDP).
+        num_nodes: Hosts that train together (DDP). On each, the same command is started by ``torchrun`` or SLURM.
         precision: ``auto`` is bf16 mixed precision on a GPU and float32 on the CPU.
         gradient_clip_norm: Largest L2 norm of the gradient; 0 clips nothing.
         checkpoint_every_n_steps: Distance of the checkpoints from which a killed run goes on.
         log_every_n_steps: Distance of the points of the history.
         deterministic: Only algorithms that give the same bits each time; slower on a GPU.
+        early_stopping: When to stop before ``max_steps``; none trains to the end and keeps the last weights.
+        compile: Compile the networks (``torch.compile``). It takes a minute at the start and needs a C++ compiler on
+            the CPU, Triton on a GPU; the weights keep their names.
     """
 
     seed: int = Field(0, ge=0)
@@ -33,6 +52,8 @@ class TrainerParams(Params):
     checkpoint_every_n_steps: PositiveInt = 200
     log_every_n_steps: PositiveInt = 20
     deterministic: bool = False
+    early_stopping: EarlyStoppingParams | None = None
+    compile: bool = False
 
 
 class OptimizerParams(Params):

@@ -1,0 +1,85 @@
+"""Several devices of one host train together (DDP): a process each, for the training alone.
+
+Lightning's own launcher starts the whole command once a device; a Kedro run would then read, prepare and save
+everything several times over. Here only the training is repeated: the processes get module and batches, and give back
+what they have learned.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import cloudpickle  # type: ignore[import-untyped]
+import lightning.pytorch as pl
+import pandas as pd
+import torch
+from lightning.fabric.plugins.environments.lightning import find_free_network_port
+from torch.multiprocessing.spawn import ProcessException
+
+from medpipe.core.errors import InputError
+from medpipe.training.history import COLUMNS
+from medpipe.training.params import TrainerParams
+
+RESULT_FILE = "result.pt"
+ERROR_FILE = "error.txt"
+
+Train = Callable[[], pd.DataFrame]
+
+
+def processes_to_start(params: TrainerParams) -> int:
+    """How many processes the training needs from us; 1 where one is enough or ``torchrun`` or SLURM started them."""
+    started_by_others = "LOCAL_RANK" in os.environ or "SLURM_PROCID" in os.environ
+    if started_by_others or params.num_nodes > 1:
+        return 1
+    if params.devices != "auto":
+        return params.devices
+    on_gpu = params.accelerator in ("auto", "gpu", "cuda")
+    return max(1, torch.cuda.device_count()) if on_gpu else 1
+
+
+def in_processes(n: int, train: Train, module: pl.LightningModule, work_dir: Path) -> pd.DataFrame:
+    """Runs ``train`` in ``n`` fresh processes, loads what they learned into ``module``, and returns the history.
+
+    Args:
+        n: One a device.
+        train: Trains ``module``; what it holds travels to the processes.
+        module: As it is here.
+        work_dir: Where the result is handed over.
+
+    Raises:
+        InputError: As raised in a process.
+    """
+    (work_dir / ERROR_FILE).unlink(missing_ok=True)
+    payload = cloudpickle.dumps((train, module))  # together: what train holds of the module stays the same object
+    threads = max(1, torch.get_num_threads() // n)
+    level = logging.getLogger().getEffectiveLevel()
+    arguments = (n, find_free_network_port(), payload, work_dir, threads, level)
+    try:
+        torch.multiprocessing.spawn(_process, arguments, nprocs=n)
+    except ProcessException as error:
+        if (work_dir / ERROR_FILE).exists():
+            raise InputError((work_dir / ERROR_FILE).read_text(encoding="utf-8")) from error
+        raise
+    learned = torch.load(work_dir / RESULT_FILE, weights_only=True)
+    module.load_state_dict(learned["module"])
+    return pd.DataFrame(learned["history"], columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _process(rank: int, n: int, port: int, payload: bytes, work_dir: Path, threads: int, level: int) -> None:
+    """One of the processes; its variables are those of ``torchrun``, by which Lightning knows its place."""
+    place = {"LOCAL_RANK": rank, "RANK": rank, "NODE_RANK": 0, "WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n}
+    os.environ.update({name: str(value) for name, value in place.items()})
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
+    torch.set_num_threads(threads)
+    if rank == 0:
+        logging.basicConfig(level=level)
+    train, module = cloudpickle.loads(payload)
+    try:
+        history = train()
+    except InputError as error:
+        (work_dir / ERROR_FILE).write_text(str(error), encoding="utf-8")
+        raise
+    if rank == 0:
+        rows = list(history.itertuples(index=False, name=None))
+        torch.save({"module": module.state_dict(), "history": rows}, work_dir / RESULT_FILE)

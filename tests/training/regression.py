@@ -1,0 +1,94 @@
+"""A training small enough for tests, with all that could go wrong in a resumed one: dropout, batch statistics, a moving
+average, validation, early stopping. As a script it dies at a given step as a killed process does.
+
+    python -m tests.training.regression FOLDER STEP
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from medpipe.training.data import StepSampler, loader, rank
+from medpipe.training.fit import fit
+from medpipe.training.module import NetworkModule
+from medpipe.training.params import EarlyStoppingParams, OptimizerParams, TrainerParams
+from medpipe.training.seeds import seed_everything
+
+VALIDATE_EVERY = 4
+
+
+class Numbers(Dataset[dict[str, Tensor]]):
+    """Batch i is a function of i and of the process, and says which scans it claims to be from."""
+
+    def __init__(self, nan_at: int | None = None) -> None:
+        self.nan_at = nan_at
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        x = torch.randn(8, 1, generator=torch.Generator().manual_seed(2 * step + rank()))
+        if step == self.nan_at:
+            x[3] = torch.nan
+        return {"image": x, "step": torch.tensor(step), "series_uids": [f"1.2.{step}", "1.2.0"]}
+
+
+class Regression(NetworkModule[nn.Sequential]):
+    """Learns y = 3x; may be killed at a step."""
+
+    def __init__(self, max_steps: int, kill_at: int | None = None) -> None:
+        network = nn.Sequential(nn.Linear(1, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 1))
+        super().__init__(network, OptimizerParams(learning_rate=0.05), max_steps)
+        self.kill_at = kill_at
+        self.seen: list[Tensor] = []
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        if self.global_step == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.seen.append(batch["image"])
+        loss = (self.network(batch["image"]) - 3 * batch["image"]).square().mean()
+        self.log("loss", loss, prog_bar=True, batch_size=8)
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        found = self.kept_network(batch["image"])
+        self.log("val_loss", (found - 3 * batch["image"]).square().mean(), batch_size=8)
+
+
+def train(
+    folder: Path,
+    *,
+    max_steps: int = 30,
+    kill_at: int | None = None,
+    nan_at: int | None = None,
+    n_workers: int = 0,
+    run_key: str = "a",
+    early_stopping: EarlyStoppingParams | None = None,
+    **trainer: object,
+) -> tuple[Regression, pd.DataFrame]:
+    settings = {"seed": 1, "checkpoint_every_n_steps": 5, "log_every_n_steps": 1, "accelerator": "cpu"}
+    settings |= {"devices": 1, "deterministic": True}
+    params = TrainerParams(max_steps=max_steps, early_stopping=early_stopping, **{**settings, **trainer})
+    seed_everything(1)
+    module = Regression(max_steps, kill_at)
+    history = fit(
+        module,
+        loader(Numbers(nan_at), StepSampler(lambda: module.global_step, VALIDATE_EVERY), n_workers),
+        params=params,
+        work_dir=folder,
+        run_key=run_key,
+        val_batches=loader(Numbers(), range(1000, 1002), 0),
+    )
+    return module, history
+
+
+def course(history: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """What does not depend on the clock."""
+    return history[history["name"].isin(names or ["loss", "val_loss"])].reset_index(drop=True)
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]), kill_at=int(sys.argv[2]), checkpoint_every_n_steps=int(sys.argv[3]))
