@@ -100,3 +100,8 @@ def findings_table(scans: Sequence[LabelledScan]) -> pd.DataFrame:
         for number, (finding, has_mask) in enumerate(zip(scan.findings, scan.has_mask, strict=True), start=1)
     ]
     return pd.DataFrame(rows, columns=list(FINDING_COLUMNS)).astype(FINDING_COLUMNS)
+
+
+def finding_numbers(finding_ids: "pd.Series[str]") -> "pd.Series[int]":
+    """The number of each finding in its scan: its value in the scan's label array and its key among the masks."""
+    return finding_ids.str.extract(r"(\d+)$", expand=False).astype("int64")
