@@ -57,3 +57,8 @@ class History(Logger):
     def table(self) -> pd.DataFrame:
         """Columns step, name, value; sorted by step and name."""
         return pd.DataFrame(self.rows(), columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def empty_history() -> pd.DataFrame:
+    """The history of a network that was not trained here."""
+    return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
