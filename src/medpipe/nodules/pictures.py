@@ -84,7 +84,7 @@ def outcome_gallery(store: ScanStore, matches: pd.DataFrame, outcome: str, most:
     rows = at_operating_point(matches, outcome)
     order = "diameter_mm" if outcome == "miss" else "probability"
     chosen = rows.sort_values(order, ascending=False, kind="stable").head(most)
-    views = [_view(store, row, outcome) for _, row in chosen.iterrows()]
+    views = [finding_view(store, row, outcome) for _, row in chosen.iterrows()]
     spacing = store.open(chosen["series_uid"].iloc[0]).geometry.spacing_zyx_mm[0] if len(chosen) else 1.0
     plural = {"hit": "Hits", "miss": "Misses", "false alarm": "False alarms"}.get(outcome, outcome)
     return gallery_figure(views, spacing, f"{plural}: {len(chosen)} of {len(rows)}")
@@ -100,7 +100,14 @@ def at_operating_point(matches: pd.DataFrame, outcome: str) -> pd.DataFrame:
     return matches[(matches["outcome"] == outcome) & matches["alarm"]]
 
 
-def _view(store: ScanStore, row: "pd.Series[Any]", outcome: str) -> View:
+def finding_view(store: ScanStore, row: "pd.Series[Any]", outcome: str) -> View:
+    """A finding with its surroundings.
+
+    Args:
+        store: Where its scan is.
+        row: series_uid, x_mm, y_mm, z_mm, diameter_mm, probability (not a number where it has no candidate).
+        outcome: Chooses the colour.
+    """
     scan = store.open(str(row["series_uid"]))
     centre = scan.geometry.to_voxel([[row[name] for name in POSITION]])[0]
     edge = 2 * math.ceil(VIEW_EDGE_MM / 2 / scan.geometry.spacing_zyx_mm[0])

@@ -1,0 +1,136 @@
+"""Metrics as the report's tiles and tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from medpipe.reporting.page import Table, Tile
+
+DEFINITIONS = {
+    "cpm": ("CPM", "mean sensitivity at 1/8 to 8 false alarms a scan (LUNA16)"),
+    "untrained_cpm": ("CPM, untrained control", "the same network before training"),
+    "sensitivity": ("Sensitivity", "share of the nodules with an alarm"),
+    "precision": ("Precision", "share of the alarms that are nodules"),
+    "f1": ("F1", "harmonic mean of sensitivity and precision"),
+    "fp_per_scan": ("False alarms a scan", "alarms that hit no finding"),
+    "specificity": ("Specificity", "share of the scans without nodule that have no false alarm"),
+    "candidate_specificity": ("Candidate specificity", "share of the false candidates below the threshold"),
+    "scan_auc": ("AUC by scan", "of “this scan has a nodule” by its most probable candidate"),
+    "patient_sensitivity": ("Sensitivity by patient", "patients with a nodule of whom one is found in any scan"),
+    "patient_specificity": ("Specificity by patient", "patients without nodule and without false alarm"),
+    "patient_auc": ("AUC by patient", "of “this patient has a nodule” by the most probable candidate"),
+    "operating_threshold": ("Operating threshold", "set on validation scans"),
+    "tp": ("Nodules found", ""),
+    "fn": ("Nodules missed", ""),
+    "fp": ("False alarms", ""),
+    "n_scans": ("Scans", ""),
+    "n_patients": ("Patients", ""),
+    "n_nodules": ("Nodules", ""),
+}
+"""Metric to its name and its definition in words."""
+
+DETECTION_TILES = (
+    "cpm",
+    "sensitivity",
+    "fp_per_scan",
+    "precision",
+    "specificity",
+    "patient_sensitivity",
+    "patient_auc",
+)
+OPERATING_ROWS = (
+    "n_scans", "n_patients", "n_nodules", "operating_threshold", "tp", "fn", "fp", "sensitivity", "precision", "f1",
+    "fp_per_scan", "specificity", "candidate_specificity", "scan_auc", "patient_sensitivity", "patient_specificity",
+    "patient_auc", "cpm", "untrained_cpm",
+)  # fmt: skip
+
+_ABBREVIATIONS = {"auc": "AUC", "ppv": "PPV", "npv": "NPV", "iou": "IoU", "hd95": "HD95", "fp": "FP", "roi": "ROI"}
+_EXACT = 1e-9
+
+
+def number(value: float) -> str:
+    """A number as the page shows it: counts whole, shares with three decimals, large values with one."""
+    if not np.isfinite(value):
+        return "–"
+    if abs(value - round(value)) < _EXACT and abs(value) >= 1.5:
+        return f"{value:.0f}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def interval(metrics: Mapping[str, float], name: str) -> str:
+    """The interval of a metric, "" where it has none."""
+    if f"{name}_low" not in metrics or f"{name}_high" not in metrics:
+        return ""
+    return f"{number(metrics[f'{name}_low'])} to {number(metrics[f'{name}_high'])}"
+
+
+def label(name: str) -> str:
+    """What a metric is called on the page."""
+    if name in DEFINITIONS:
+        return DEFINITIONS[name][0]
+    words = [_ABBREVIATIONS.get(word, word) for word in name.split("_")]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
+
+
+def tiles(metrics: Mapping[str, float], names: Iterable[str], prefix: str = "") -> list[Tile]:
+    """A tile for each of ``names`` that is there."""
+    return [
+        Tile(prefix + label(name), number(metrics[name]), interval(metrics, name), DEFINITIONS.get(name, ("", ""))[1])
+        for name in names
+        if name in metrics
+    ]
+
+
+def metrics_table(caption: str, metrics: Mapping[str, float], names: Iterable[str] | None = None) -> Table:
+    """One row a metric, with its interval; ``names`` chooses and orders them, None takes all."""
+    bounds = {f"{name}{end}" for name in metrics for end in ("_low", "_high")}
+    chosen = [name for name in (metrics if names is None else names) if name in metrics and name not in bounds]
+    rows = [[label(name), number(metrics[name]), interval(metrics, name)] for name in chosen]
+    return Table(caption, ["", "value", "interval"], rows)
+
+
+def rates_table(curve: pd.DataFrame) -> Table:
+    """Sensitivity at LUNA16's rates."""
+    official = curve[curve["rate"].notna()].sort_values("rate")
+    values = official[["rate", "sensitivity", "low", "high", "threshold"]].to_numpy(np.float64)
+    rows = [
+        [f"{rate:g}", number(sensitivity), f"{number(low)} to {number(high)}", number(threshold)]
+        for rate, sensitivity, low, high, threshold in values
+    ]
+    return Table(
+        "Sensitivity at the official rates", ["false alarms a scan", "sensitivity", "interval", "threshold"], rows
+    )
+
+
+def groups_table(metrics: Mapping[str, float]) -> Table:
+    """Sensitivity by size, texture and source at the operating threshold."""
+    groups = [name.removeprefix("n_nodules_") for name in metrics if name.startswith("n_nodules_")]
+    rows = []
+    for group in groups:
+        of_source = [
+            f"{number(metrics[name])} ({interval(metrics, name)})" if name in metrics else ""
+            for name in (f"cpm_{group}", f"fp_per_scan_{group}")
+        ]
+        sensitivity = f"sensitivity_{group}"
+        found = number(metrics[sensitivity]) if sensitivity in metrics else "–"
+        name = label(group.replace("source_", "source: ", 1))
+        rows.append([name, f"{metrics[f'n_nodules_{group}']:.0f}", found, interval(metrics, sensitivity), *of_source])
+    columns = ["", "nodules", "sensitivity", "interval", "CPM", "false alarms a scan"]
+    if not any(row[4] or row[5] for row in rows):
+        columns, rows = columns[:4], [row[:4] for row in rows]
+    return Table("By size, texture and source at the operating threshold", columns, rows)
+
+
+def plain_table(caption: str, table: pd.DataFrame, columns: Sequence[str], folded: bool = True) -> Table:
+    """A data frame's columns as they are, those that it has."""
+    chosen = [name for name in columns if name in table]
+    rows = [[_text(value) for value in row] for row in table[chosen].itertuples(index=False)]
+    return Table(caption, [label(name) for name in chosen], rows, folded=folded)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float | np.floating):
+        return number(float(value))
+    return "yes" if value is True else "no" if value is False else "" if value is None else str(value)
