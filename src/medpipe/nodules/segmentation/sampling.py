@@ -1,0 +1,139 @@
+"""Patches with masks that the segmenter learns from, drawn so that a batch's content follows from seed and step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch.utils.data import Dataset
+
+from medpipe.core.progress import track
+from medpipe.ct.findings import finding_numbers
+from medpipe.ct.findings import finding_numbers
+from medpipe.ct.store import ScanStore
+from medpipe.nodules.cubes import corner
+from medpipe.nodules.evaluation.matching import POSITION
+from medpipe.nodules.segmentation.params import MaskSamplingParams, MaskTargetParams
+from medpipe.training.data import rank
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MaskPlaces:
+    """Where patches of a scan may lie; places are voxel coordinates (z, y, x).
+
+    Attributes:
+        series_uid: The scan.
+        numbers: Of the findings that are foreground, in the scan's label array.
+        findings: One array a finding, n x 3: patches with foreground are drawn around these.
+        region: n x 3, places anywhere in the prepared region; none in a scan where the mask of a finding is missing,
+            which would be taught as background.
+    """
+
+    series_uid: str
+    numbers: npt.NDArray[np.int64]
+    findings: tuple[FloatArray, ...]
+    region: FloatArray
+
+
+def targets(nodules: pd.DataFrame, target: MaskTargetParams) -> pd.DataFrame:
+    """The rows that are outlined, with ``number``, the finding's value in the label array of its scan."""
+    chosen = nodules["kind"].isin(target.kinds)
+    if target.labels:
+        chosen &= nodules["label"].isin(target.labels)
+    rows = nodules[chosen]
+    return rows.assign(number=finding_numbers(rows["finding_id"]))
+
+
+def mask_places(
+    store: ScanStore, found: pd.DataFrame, series_uids: Sequence[str], params: MaskSamplingParams, seed: int
+) -> list[MaskPlaces]:
+    """Looks through scans for places that patches are drawn around.
+
+    Args:
+        store: The scans.
+        found: Rows of `targets`.
+        series_uids: Which scans.
+        params: How many places of which kind.
+        seed: Of the draws.
+    """
+    scans = track(list(enumerate(series_uids)), "Looking through scans for masks")
+    return [_places(store, found, uid, params, np.random.default_rng((seed, index))) for index, uid in scans]
+
+
+def _places(
+    store: ScanStore, found: pd.DataFrame, series_uid: str, params: MaskSamplingParams, generator: np.random.Generator
+) -> MaskPlaces:
+    scan = store.open(series_uid)
+    rows = found[found["series_uid"] == series_uid]
+    labels = scan.labels
+    values = np.zeros(scan.shape, dtype=np.uint16) if labels is None else np.asarray(labels[:])
+    masked = rows[np.isin(rows["number"], np.unique(values))]
+    numbers = masked["number"].to_numpy(dtype=np.int64)
+    if params.kind == "cubes":
+        centres = scan.geometry.to_voxel(masked[POSITION].to_numpy(dtype=np.float64))
+        findings = tuple(centre[None] for centre in centres)
+    else:
+        findings = tuple(_some_of(values == number, params.points_per_scan, generator) for number in numbers)
+    complete = len(masked) == len(rows)
+    region = _some_of(np.asarray(scan.lung[:]), params.points_per_scan if complete else 0, generator)
+    return MaskPlaces(series_uid, numbers, findings, region)
+
+
+def _some_of(mask: npt.NDArray[Any], count: int, generator: np.random.Generator) -> FloatArray:
+    """Up to ``count`` voxels of a mask, n x 3."""
+    inside = np.flatnonzero(mask)
+    chosen = generator.choice(inside, size=min(count, len(inside)), replace=False)
+    return np.stack(np.unravel_index(chosen, mask.shape), axis=1).astype(np.float64)
+
+
+class MaskBatches(Dataset[dict[str, torch.Tensor]]):
+    """Batches of patches with masks; batch number ``step`` is always the same one.
+
+    An item has ``image`` (uint8, B x E x E x E), ``mask`` (bool, likewise: the voxels of all findings that are
+    outlined, not only of the one that the patch was drawn around) and ``step``.
+    """
+
+    def __init__(self, store: ScanStore, places: Sequence[MaskPlaces], params: MaskSamplingParams, seed: int) -> None:
+        self._store = store
+        self._places = list(places)
+        self._params = params
+        self._seed = seed
+        self._findings = [(scan, index) for scan in self._places for index in range(len(scan.findings))]
+        self._regions = [scan for scan in self._places if len(scan.region)]
+
+    @property
+    def n_findings(self) -> int:
+        """Findings with a mask."""
+        return len(self._findings)
+
+    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
+        generator = np.random.default_rng((self._seed, step, rank()))
+        images, masks = zip(*(self._patch(generator) for _ in range(self._params.batch_size)), strict=True)
+        return {
+            "image": torch.from_numpy(np.stack(images)),
+            "mask": torch.from_numpy(np.stack(masks)),
+            "step": torch.tensor(step),
+        }
+
+    def _patch(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        scan, place = self._draw(generator)
+        most, edge = self._params.jitter_voxels, self._params.patch_edge
+        start = corner(place + generator.uniform(-most, most, size=3), edge)
+        stored = self._store.open(scan.series_uid)
+        shape = (edge, edge, edge)
+        return stored.patch(start, shape), np.isin(stored.label_patch(start, shape), scan.numbers)
+
+    def _draw(self, generator: np.random.Generator) -> tuple[MaskPlaces, FloatArray]:
+        """A scan and a place in it."""
+        if generator.random() < self._params.foreground_share or not self._regions:
+            scan, index = self._findings[generator.integers(len(self._findings))]
+            places = scan.findings[index]
+        else:
+            scan = self._regions[generator.integers(len(self._regions))]
+            places = scan.region
+        return scan, places[generator.integers(len(places))]

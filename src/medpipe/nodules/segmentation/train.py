@@ -1,0 +1,101 @@
+"""Training of the segmenter, from stored scans with masks to a checkpoint."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from medpipe.core.errors import InputError
+from medpipe.core.fingerprint import digest
+from medpipe.ct.store import ScanStore
+from medpipe.nodules.preparation import common_preparation, stored
+from medpipe.nodules.segmentation.module import SegmenterModule
+from medpipe.nodules.segmentation.network import KIND
+from medpipe.nodules.segmentation.params import TrainSegmenterParams
+from medpipe.nodules.segmentation.sampling import MaskBatches, mask_places, targets
+from medpipe.training.checkpoint import Checkpoint
+from medpipe.training.data import StepLoader, StepSampler, loader
+from medpipe.training.fit import fit
+from medpipe.training.seeds import seed_everything
+
+_VALIDATION_SEED = 7_919  # validation patches are the same in every run of the same data, whatever the training's seed
+_PACKAGES = ("torch", "monai", "lightning", "medpipe")
+
+_logger = logging.getLogger(__name__)
+
+
+def train_segmenter(
+    store: ScanStore,
+    nodules: pd.DataFrame,
+    series: Mapping[str, Sequence[str]],
+    params: TrainSegmenterParams,
+    work_dir: Path,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """Trains a segmenter of lesions or of an organ, as ``params.target`` and ``params.sampling`` say.
+
+    Args:
+        store: Preprocessed scans with masks, all with one isotropic spacing and HU window.
+        nodules: Columns finding_id, series_uid, x_mm, y_mm, z_mm, kind, and label if the target names labels.
+        series: Series of the splits ``train`` and ``val``; a split may be missing or empty but for ``train``.
+        params: Of the training.
+        work_dir: Where an unfinished training keeps its state; a call with the same data and parameters goes on there.
+
+    Returns:
+        Checkpoint of kind ``segmenter``, and the history (columns step, name, value).
+
+    Raises:
+        InputError: If no training scan has a mask of the target, or scans differ in spacing or HU window.
+    """
+    train_uids, val_uids = stored(store, series.get("train", ())), stored(store, series.get("val", ()))
+    spacing_mm, hu_window = common_preparation(store, [*train_uids, *val_uids])
+    found, seed = targets(nodules, params.target), params.trainer.seed
+    batches = MaskBatches(store, mask_places(store, found, train_uids, params.sampling, seed), params.sampling, seed)
+    if batches.n_findings == 0:
+        raise InputError(
+            f"{store.folder}: none of the {len(train_uids)} training scans has a mask of target kinds "
+            f"{params.target.kinds}, labels {params.target.labels or 'any'}; check ct_nodules and the label sources."
+        )
+    seed_everything(seed)
+    module = SegmenterModule(params)
+    sampler = StepSampler(lambda: module.global_step, min(params.validate_every_n_steps, params.trainer.max_steps))
+    _logger.info("Training on %d scans with %d masks", len(train_uids), batches.n_findings)
+    history = fit(
+        module,
+        loader(batches, sampler, params.sampling.n_workers),
+        params=params.trainer,
+        work_dir=work_dir,
+        run_key=digest(store.fingerprint(), nodules, train_uids, val_uids, params),
+        val_batches=_validation(store, found, val_uids, params),
+        description="Training the segmenter",
+    )
+    checkpoint = Checkpoint(
+        KIND,
+        module.kept_weights(),
+        {
+            "segmenter": params.segmenter.model_dump(mode="json"),
+            "target": params.target.model_dump(mode="json"),
+            "spacing_mm": spacing_mm,
+            "hu_window": list(hu_window),
+        },
+        {
+            "store": store.fingerprint(),
+            "findings": digest(nodules),
+            "series": {"train": train_uids, "val": val_uids},
+            "n_masks": batches.n_findings,
+            "params": params.model_dump(mode="json"),
+            "seed": seed,
+            "versions": {name: version(name) for name in _PACKAGES},
+        },
+    )
+    return checkpoint, history
+
+
+def _validation(
+    store: ScanStore, found: pd.DataFrame, val_uids: Sequence[str], params: TrainSegmenterParams
+) -> StepLoader | None:
+    """Loader of the validation patches; None where no validation scan has a mask."""
+    places = mask_places(store, found, val_uids, params.sampling, _VALIDATION_SEED)
+    batches = MaskBatches(store, places, params.sampling, _VALIDATION_SEED)
+    return loader(batches, range(params.val_batches), 0) if batches.n_findings else None
