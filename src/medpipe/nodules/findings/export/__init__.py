@@ -1,0 +1,1 @@
+"""Findings as files that other programs read: CSV, NIfTI, DICOM segmentation and DICOM structured report."""

@@ -1,0 +1,109 @@
+"""The networks that find, outline and classify, kept together: whichever of them were trained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from medpipe.core.errors import InputError
+from medpipe.core.fingerprint import digest, digest_path
+from medpipe.nodules.findings.params import ModelFiles
+from medpipe.training.checkpoint import Checkpoint
+
+KINDS = {
+    "detector": "nodule_detector",
+    "reducer": "false_positive_reducer",
+    "segmenter": "segmenter",
+    "classifier": "cube_classifier",
+}
+"""Kind of the checkpoint of each role; it names the file, too."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """Trained networks by what they do.
+
+    Attributes:
+        detector: Finds candidates.
+        reducer: Looks at each candidate a second time; None leaves the detector's word.
+        segmenter: Outlines each finding; None leaves findings without masks.
+        classifier: Tells the class of each finding; None leaves it open.
+    """
+
+    detector: Checkpoint
+    reducer: Checkpoint | None = None
+    segmenter: Checkpoint | None = None
+    classifier: Checkpoint | None = None
+
+    @property
+    def present(self) -> dict[str, Checkpoint]:
+        """Those that are there, by role."""
+        return {role: checkpoint for role in KINDS if (checkpoint := getattr(self, role)) is not None}
+
+
+class ModelFolder:
+    """A folder that holds the networks, one ``<kind>.safetensors`` each.
+
+    Args:
+        folder: Filled by `write_models`; it is looked into when the networks are read.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def file(self, role: str) -> Path:
+        """Where the network of a role lies, if there is one."""
+        return self.folder / f"{KINDS[role]}.safetensors"
+
+    def load(self) -> Models:
+        """Reads the networks.
+
+        Raises:
+            InputError: If there is no detector, or a file is damaged.
+        """
+        return load_models({role: self.file(role) for role in KINDS if self.file(role).is_file()}, str(self.folder))
+
+    def fingerprint(self) -> str:
+        """Digest of the networks."""
+        files = [self.file(role) for role in KINDS]
+        return digest([[file.name, digest_path(file)] for file in files if file.is_file()])
+
+
+def load_models(files: dict[str, Path], place: str) -> Models:
+    """Reads networks from files by role.
+
+    Args:
+        files: Role to file; the detector's is needed.
+        place: Where they were looked for, for the message.
+
+    Raises:
+        InputError: If there is no detector, a file is missing or holds another kind of network.
+    """
+    if "detector" not in files:
+        raise InputError(
+            f"{place}: no detector ({KINDS['detector']}.safetensors). Train one (kedro run --pipeline=imaging), or "
+            "give the path of a trained one as inference_models.detector."
+        )
+    for role, file in files.items():
+        if not file.is_file():
+            raise InputError(f"inference_models.{role}: {file} does not exist; expected a .safetensors checkpoint.")
+    return Models(**{role: Checkpoint.load(file, KINDS[role]) for role, file in files.items()})
+
+
+def choose_models(trained: ModelFolder, given: ModelFiles) -> Models:
+    """The networks given by name, or else those that were trained here; never some of each.
+
+    Raises:
+        InputError: If there is no detector, a file is missing or holds another kind of network.
+    """
+    files = {role: Path(file).expanduser() for role, file in given.model_dump().items() if file is not None}
+    return load_models(files, "inference_models") if files else trained.load()
+
+
+def write_models(models: Models, folder: Path) -> ModelFolder:
+    """Puts networks into a folder; those of an earlier call that are not among them are removed."""
+    bundle = ModelFolder(folder)
+    for role in KINDS:
+        if role in models.present:
+            models.present[role].save(bundle.file(role))
+        else:
+            bundle.file(role).unlink(missing_ok=True)
+    return bundle
