@@ -13,33 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medpipe.ct.airway import find_airway
-from medpipe.ct.components import bounding_box, fill_holes, fill_holes_in_plane, label, lookup
+from medpipe.ct.body import AIR_BELOW_HU, TISSUE_ABOVE_HU, find_body, widened
+from medpipe.ct.components import bounding_box, fill_holes, label, lookup
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.lung_sides import LEFT, MIN_LUNG_SHARE, RIGHT, split
 from medpipe.ct.morphology import dilate, erode, within
 from medpipe.ct.params import LungParams
-from medpipe.ct.resample import block_means
 from medpipe.ct.volume import Volume
 
 BoolArray = NDArray[np.bool_]
-
-COARSE_MM = 3.0
-"""Width of the voxels the mask is found on: finer than any margin asked for, and a few million voxels at most."""
-
-TISSUE_ABOVE_HU = -300
-"""Fat (-120 to -70) and all denser tissue lie above, a coarse voxel half of skin and half of air below."""
-
-AIR_BELOW_HU = -400
-"""Lung and airways below, chest wall and vessels above (between the -850 and 0 HU of the two)."""
-
-ROOM_BELOW_HU = -950
-"""The room and what pads the image; blankets and foam lie above, as lung does."""
-
-CUT_LUNG_MIN_VOXELS = 2000
-"""Smallest piece of lung outside the closed body that is looked at: some 50 ml of coarse voxels."""
-
-CUT_LUNG_WALL_SHARE = 0.4
-"""Share of tissue around a lung that the field of view cuts; half of its rim may be vessels or lie at the cut."""
 
 GAS_BELOW_HU = -965
 """Gas without tissue (stomach, bowel, a hollow table); emphysematous lung stays above."""
@@ -52,9 +34,6 @@ GAS_WALL_SHARE = 0.5
 
 BRONCHUS_ERODED_VOXELS = 1
 """Airways that vanish when eroded so far (under about 9 mm wide) run inside the lungs and belong to them."""
-
-AROUND_BODY = 2
-"""Coarse voxels that are kept around the patient."""
 
 
 class NoLungsError(ValueError):
@@ -92,7 +71,7 @@ def find_lungs(volume: Volume, params: LungParams) -> Lungs:
     Raises:
         NoLungsError: If less air than ``params.min_volume_ml`` lies inside the body.
     """
-    coarse, body = _cropped_to_body(block_means(volume, COARSE_MM))
+    coarse, body = find_body(volume)
     spacing = coarse.geometry.spacing_zyx_mm
     airway = find_airway(coarse.array, body, spacing)
     lungs = _lung_components(coarse.array, body, dilate(airway, 1), spacing)
@@ -112,61 +91,6 @@ def find_lungs(volume: Volume, params: LungParams) -> Lungs:
             closed[whole & ~wide & (closed == 0)] = side
     mask = fill_holes(within(closed > 0, params.margin_mm, spacing)) if params.margin_mm > 0 else closed > 0
     return Lungs(closed, wide, mask, coarse.geometry, float(counts[RIGHT]), float(counts[LEFT]))
-
-
-def _cropped_to_body(coarse: Volume) -> tuple[Volume, BoolArray]:
-    """The part of a scan around the patient, and the patient in it: half of a scan is room and table."""
-    body = _body(coarse.array)
-    found = bounding_box(body)
-    if found is None:
-        return coarse, body
-    box = tuple(
-        slice(max(part.start - AROUND_BODY, 0), min(part.stop + AROUND_BODY, size))
-        for part, size in zip(found, body.shape, strict=True)
-    )
-    array = np.ascontiguousarray(coarse.array[box])
-    depth, height, width = array.shape
-    z, y, x = (part.start for part in box)
-    geometry = coarse.geometry.crop((z, y, x), (depth, height, width))
-    return Volume(array, geometry), np.ascontiguousarray(body[box])
-
-
-def _body(array: NDArray[np.int16]) -> BoolArray:
-    """The patient and all that lies inside, slice by slice, without table, tubes and the room.
-
-    Slice by slice, because in space the room reaches the lungs through the mouth and the cut ends of the scan.
-    """
-    tissue = array > TISSUE_ABOVE_HU
-    labels, sizes = label(erode(tissue, 1))  # the thin shell of a table falls away
-    if len(sizes) == 1:
-        return np.zeros_like(tissue)
-    patient = dilate(labels == sizes.argmax(), 2) & tissue
-    body = fill_holes_in_plane(patient)
-    return body | _cut_lungs(array, body, patient)
-
-
-def _cut_lungs(array: NDArray[np.int16], body: BoolArray, patient: BoolArray) -> BoolArray:
-    """Lung at the edge of a field of view that is too small: open to the side, and yet walled by the patient.
-
-    The room is too black for lung, and what is not (blankets, the foam of a table) has no wall of the patient.
-    """
-    grey = (array < AIR_BELOW_HU) & (array > ROOM_BELOW_HU) & ~body
-    found = np.zeros_like(body)
-    if np.count_nonzero(grey) < CUT_LUNG_MIN_VOXELS:
-        return found
-    labels, sizes = label(erode(grey, 1))  # the skin's own grey rim falls away
-    for number in np.flatnonzero(sizes >= CUT_LUNG_MIN_VOXELS):
-        box = _widened(bounding_box(labels == number), 3)
-        piece = dilate(labels[box] == number, 1) & grey[box]
-        rim = dilate(piece, 2) & ~piece
-        if patient[box][rim].mean() > CUT_LUNG_WALL_SHARE:
-            found[box] |= piece
-    return found
-
-
-def _widened(box: tuple[slice, ...] | None, voxels: int) -> tuple[slice, ...]:
-    assert box is not None
-    return tuple(slice(max(part.start - voxels, 0), part.stop + voxels) for part in box)
 
 
 def _lung_components(
@@ -189,7 +113,7 @@ def _gas_pockets(array: NDArray[np.int16], air: BoolArray, spacing_zyx_mm: Seque
     pockets = np.zeros_like(air)
     labels, sizes = label(gas)
     for number in np.flatnonzero(sizes >= GAS_MIN_ML * 1000 / np.prod(spacing_zyx_mm)):
-        box = _widened(bounding_box(labels == number), 3)
+        box = widened(bounding_box(labels == number), 3)
         pocket = labels[box] == number
         shell = dilate(pocket, 3) & ~dilate(pocket, 1)
         if (array[box][shell] > TISSUE_ABOVE_HU).mean() > GAS_WALL_SHARE:

@@ -168,13 +168,14 @@ class LungParams(Params):
 
 
 class PreprocessParams(Params):
-    """From Hounsfield units on any grid to 8 bits on an isotropic grid around the lungs.
+    """From Hounsfield units on any grid to 8 bits on an isotropic grid around the lungs or the whole patient.
 
     Attributes:
         spacing_mm: Edge of a stored voxel; 0.4 to 5.
         hu_window: Hounsfield units stored as 0 and 255; what lies outside is clipped.
-        crop_margin_mm: What is kept around the box of the lung mask; 0 to 100.
-        lungs: Lung mask.
+        region: What is kept, and where networks look: "lungs", or "body" for other organs and scans without lungs.
+        crop_margin_mm: What is kept around the box of the region; 0 to 100.
+        lungs: Lung mask, where the region is that.
         n_jobs: Worker processes; -1 is one a core.
         max_memory_gb: Memory that all workers together may take; 0.5 and more. Fewer scans are prepared at a time
             where they are large, and a scan that is too large by itself is rejected.
@@ -183,6 +184,7 @@ class PreprocessParams(Params):
 
     spacing_mm: Annotated[float, Field(ge=0.4, le=5.0)] = 1.5
     hu_window: tuple[float, float] = (-1000.0, 400.0)
+    region: Literal["lungs", "body"] = "lungs"
     crop_margin_mm: Annotated[float, Field(ge=0.0, le=100.0)] = 6.0
     lungs: LungParams = LungParams()
     n_jobs: Jobs = -1

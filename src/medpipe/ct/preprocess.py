@@ -14,6 +14,7 @@ from medpipe.core.atomic import remove_leftovers
 from medpipe.core.code_version import code_digest
 from medpipe.core.fingerprint import digest, digest_path
 from medpipe.core.parallel import parallel, worker_count
+from medpipe.ct.body import NoBodyError, find_body
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.label_array import label_array
 from medpipe.ct.labels.base import LesionMask
@@ -39,16 +40,16 @@ class Prepared:
 
     Attributes:
         image: HU window quantised to 0..255, uint8 (z, y, x).
-        lung: Lung mask with its margin, 0 or 1, uint8, same shape.
+        lung: The region: the lungs with their margin, or the body; 0 or 1, uint8, same shape.
         geometry: Grid of all arrays.
-        lung_ml: Air-filled volume of the right and the left lung.
+        lung_ml: Air-filled volume of the right and the left lung; None where the region is the body.
         labels: Numbers of the findings, uint16, same shape, 0 for none; None where there are no masks.
     """
 
     image: NDArray[np.uint8]
     lung: NDArray[np.uint8]
     geometry: Geometry
-    lung_ml: tuple[float, float]
+    lung_ml: tuple[float, float] | None
     labels: NDArray[np.uint16] | None = None
 
 
@@ -59,24 +60,35 @@ def prepare(
 
     Args:
         volume: Hounsfield units in any orientation and spacing, stacked at a slant or not.
-        params: Spacing, window, margins.
+        params: Spacing, window, region, margins.
         masks: The grid of the scan as it lies in the raw files, and masks of findings by number.
 
     Raises:
-        NoLungsError: If no lungs are found.
+        NoLungsError: If no lungs are found where the region is that.
+        NoBodyError: If nobody is found where the region is the body.
         SkewedSlicesError: If the axes within the slices are not at right angles.
     """
     volume = to_canonical(straighten(volume))
-    lungs = find_lungs(volume, params.lungs)
-    grid = isotropic(volume.geometry, params.spacing_mm)
-    target = _around(lungs.mask, lungs.geometry, grid, params.crop_margin_mm)
+    mask, geometry, lung_ml = _region(volume, params)
+    target = _around(mask, geometry, isotropic(volume.geometry, params.spacing_mm), params.crop_margin_mm)
     return Prepared(
         resample_through(volume, target, quantiser(params.hu_window)),
-        resample_mask(lungs.mask.view(np.uint8), lungs.geometry, target),
+        resample_mask(mask.view(np.uint8), geometry, target),
         target,
-        (lungs.right_ml, lungs.left_ml),
+        lung_ml,
         label_array(*masks, target) if masks is not None else None,
     )
+
+
+def _region(volume: Volume, params: PreprocessParams) -> tuple[NDArray[np.bool_], Geometry, tuple[float, float] | None]:
+    """What is kept, on its grid, and the volume of both lungs where they are looked for."""
+    if params.region == "body":
+        coarse, body = find_body(volume)
+        if not body.any():
+            raise NoBodyError("Nobody was found: no tissue that holds together.")
+        return body, coarse.geometry, None
+    lungs = find_lungs(volume, params.lungs)
+    return lungs.mask, lungs.geometry, (lungs.right_ml, lungs.left_ml)
 
 
 @lru_cache(maxsize=8)
@@ -210,6 +222,8 @@ def _prepare_item(
         reject("skewed_slices", f"The scan cannot be resampled: {error}.", key=key)
     except NoLungsError as error:
         reject("no_lungs", str(error), key=key)
+    except NoBodyError as error:
+        reject("no_body", str(error), key=key)
     else:
         write_scan(
             folder, item.series_uid, scan.image, scan.lung, scan.geometry, params.hu_window,

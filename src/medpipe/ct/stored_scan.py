@@ -36,7 +36,7 @@ class StoredScan:
     Attributes:
         folder: The store's folder.
         series_uid: The scan.
-        geometry: Grid of the stored arrays: isotropic, canonical LPS axes, cropped to the lungs and a margin.
+        geometry: Grid of the stored arrays: isotropic, canonical LPS axes, cropped to the region and a margin.
         hu_window: Hounsfield units that were quantised to 0 and 255.
         has_labels: Whether masks of findings are stored.
     """
@@ -63,7 +63,10 @@ class StoredScan:
 
     @property
     def lung(self) -> blosc2.NDArray:
-        """The dilated lungs, uint8 0 or 1 (z, y, x), decompressed where indexed."""
+        """The region that is looked at: the dilated lungs, or the body where preprocessing kept that.
+
+        uint8 0 or 1 (z, y, x), decompressed where indexed.
+        """
         return self._open(lung_path(self.folder, self.series_uid))
 
     @property

@@ -23,6 +23,7 @@ PICTURED_CODES = frozenset(
         "missing_slices",
         "mixed_orientation",
         "mixed_spacing",
+        "no_body",
         "no_lungs",
         "short_extent",
         "single_position",

@@ -12,7 +12,6 @@ from torch.utils.data import Dataset
 
 from medpipe.core.progress import track
 from medpipe.ct.findings import finding_numbers
-from medpipe.ct.findings import finding_numbers
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.cubes import corner
 from medpipe.nodules.evaluation.matching import POSITION
