@@ -10,6 +10,7 @@ import pandas as pd
 from medpipe.nodules.classification.params import EvaluateClassificationParams, TargetParams
 from medpipe.nodules.classification.targets import labelled
 from medpipe.nodules.evaluation.froc import drawn_scans, percentile_interval
+from medpipe.nodules.evaluation.intervals import auc_of_draws, with_interval
 
 N_CURVE_POINTS = 101
 """Points of the ROC curve's interval, evenly spaced over the false positive rate."""
@@ -17,6 +18,7 @@ N_CURVE_POINTS = 101
 COLUMN_DTYPES = {"target": "int64", "class_probability": "float64", "positive": "bool", "patient": "int64"}
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 _logger = logging.getLogger(__name__)
 
@@ -73,11 +75,13 @@ def evaluate_classification(
         return metrics, table
     metrics |= {f"n_{name}": float(flags.sum()) for name, flags in _outcomes(table).items()}
     weights = _drawn_weights(table, params)
-    values, drawn = _scores(table, np.ones((1, len(table))), params.n_bins), _scores(table, weights, params.n_bins)
+    values, drawn = (
+        _scores(table, np.ones((1, len(table)), dtype=np.int64), params.n_bins),
+        _scores(table, weights, params.n_bins),
+    )
     for name, value in values.items():
         if np.isfinite(value[0]):
-            low, high = percentile_interval(drawn[name][np.isfinite(drawn[name])][:, None], params.confidence)
-            metrics |= {name: float(value[0]), f"{name}_low": float(low[0]), f"{name}_high": float(high[0])}
+            metrics |= with_interval(name, value[0], drawn[name], params.confidence)
     return metrics, table
 
 
@@ -115,11 +119,11 @@ def roc_table(table: pd.DataFrame, params: EvaluateClassificationParams) -> pd.D
     return pd.concat([points, band], ignore_index=True)[columns].astype("float64")
 
 
-def _drawn_weights(table: pd.DataFrame, params: EvaluateClassificationParams) -> FloatArray:
+def _drawn_weights(table: pd.DataFrame, params: EvaluateClassificationParams) -> IntArray:
     """How often each finding is in each set of drawn patients: n_bootstraps x findings."""
     patient = table["patient"].to_numpy()
     draws = drawn_scans(int(patient.max()) + 1, params.n_bootstraps, params.seed)
-    return draws[:, patient].astype(np.float64)
+    return np.asarray(draws[:, patient])
 
 
 def _outcomes(table: pd.DataFrame) -> dict[str, FloatArray]:
@@ -128,7 +132,7 @@ def _outcomes(table: pd.DataFrame) -> dict[str, FloatArray]:
     return {name: flag.astype(np.float64) for name, flag in flags.items()}
 
 
-def _scores(table: pd.DataFrame, weights: FloatArray, n_bins: int) -> dict[str, FloatArray]:
+def _scores(table: pd.DataFrame, weights: IntArray, n_bins: int) -> dict[str, FloatArray]:
     """Each metric under each row of weights (sets x findings); not a number where it is not defined."""
     target, probability = table["target"].to_numpy(np.float64), table["class_probability"].to_numpy()
     tp, fp, fn, tn = (weights @ flag for flag in _outcomes(table).values())
@@ -137,7 +141,7 @@ def _scores(table: pd.DataFrame, weights: FloatArray, n_bins: int) -> dict[str, 
     in_bin = bin_of[:, None] == np.arange(n_bins)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
-            "auc": np.array([_auc(target, probability, weight) for weight in weights]),
+            "auc": auc_of_draws(probability, target == 1, weights),
             "sensitivity": tp / (tp + fn),
             "specificity": tn / (tn + fp),
             "ppv": tp / (tp + fp),
@@ -146,12 +150,3 @@ def _scores(table: pd.DataFrame, weights: FloatArray, n_bins: int) -> dict[str, 
             "brier": weights @ (probability - target) ** 2 / total,
             "calibration_error": np.abs(weights @ (in_bin * (probability - target)[:, None])).sum(axis=1) / total,
         }
-
-
-def _auc(target: FloatArray, probability: FloatArray, weight: FloatArray) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    drawn = weight > 0
-    if len(np.unique(target[drawn])) < 2:
-        return float("nan")
-    return float(roc_auc_score(target[drawn], probability[drawn], sample_weight=weight[drawn]))
