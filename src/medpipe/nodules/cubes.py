@@ -39,8 +39,8 @@ class Places:
 class CubeBatches(Dataset[dict[str, torch.Tensor]]):
     """Batches of cubes; batch number ``step`` is always the same one.
 
-    An item has ``image`` (uint8, B x E x E x E), ``target`` (float32, B or B x K), ``mask`` (bool, as the image: the voxels of
-    the place's own finding; only with ``masks``) and ``step``.
+    An item has ``image`` (uint8, B x E x E x E), ``target`` (float32, B or B x K), ``mask`` (bool, as the image: the
+    voxels of the place's own finding; only with ``masks``) and ``step``.
 
     Args:
         store: The scans.
