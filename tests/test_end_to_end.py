@@ -9,7 +9,12 @@ import pytest
 
 from tests.scratch import kedro, make_project, nodes_that_ran
 
-IMAGING = ["provide_ct", "ingest_ct", "preprocess", "train_cnn", "detect", "evaluate"]
+IMAGING = ["provide_ct", "ingest_ct", "preprocess", "train_cnn", "train_reducer", "detect", "evaluate"]
+TASKS = {
+    "segmentation": ["train_segmenter", "segment", "evaluate_segmentation"],
+    "classification": ["train_classifier", "classify", "evaluate_classification"],
+    "findings": ["keep_models", "find_instances", "evaluate_instances", "write_report"],
+}
 MOLECULES = ["provide_smiles", "ingest_smiles", "encode", "train_gan", "sample", "score_novelty"]
 
 
@@ -38,7 +43,7 @@ def reporting(project, name):
 
 def test_registry_lists_the_pipelines(project):
     done = kedro(project, "registry", "list")
-    assert {"imaging", "molecules", "__default__"} <= set(done.stdout.split())
+    assert {"imaging", "imaging_cv", "imaging_inference", "molecules", "__default__"} <= set(done.stdout.split())
 
 
 def test_imaging_runs_in_order_and_measures(project, imaging):
@@ -47,6 +52,36 @@ def test_imaging_runs_in_order_and_measures(project, imaging):
     metrics = json.loads(reporting(project, "detection_metrics.json").read_text())
     assert 0 <= metrics["cpm_low"] <= metrics["cpm"] <= metrics["cpm_high"] <= 1
     assert {"untrained_cpm", "sensitivity", "precision", "fp_per_scan"} <= set(metrics)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_other_tasks_run_in_order(imaging, task):
+    assert [name for name in nodes_that_ran(imaging) if name in TASKS[task]] == TASKS[task]
+
+
+def test_segmentation_and_classification_are_measured(project, imaging):
+    found = {
+        name: json.loads(reporting(project, f"{name}_metrics.json").read_text())
+        for name in ("segmentation", "instance", "classification")
+    }
+    assert 0 <= found["segmentation"]["roi_dice"] <= 1
+    assert found["instance"]["n_detected"] + found["instance"]["n_missed"] == found["instance"]["n_findings"]
+    assert found["classification"]["n_findings"] > 0
+
+
+def test_the_report_is_one_page(project, imaging):
+    page = reporting(project, "imaging_report.html").read_text()
+    assert page.lstrip().lower().startswith("<!doctype html>")
+    assert "PHANTOM-" not in page
+
+
+def test_a_task_runs_alone(project, imaging):
+    done = kedro(
+        project, "run", "--pipeline=imaging", "--env=test", "--namespaces=classification",
+        "--params=evaluate_classification.n_bootstraps=50",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert nodes_that_ran(done.stdout) == ["evaluate_classification", "draw_classification"]
 
 
 def test_molecules_run_in_order_and_measure(project, molecules):
@@ -58,7 +93,7 @@ def test_molecules_run_in_order_and_measure(project, molecules):
     assert len(generated) > 0
 
 
-@pytest.mark.parametrize("name", ["ct_scans", "froc", "hits", "misses", "false_alarms"])
+@pytest.mark.parametrize("name", ["ct_scans", "froc", "hits", "misses", "false_alarms", "segmentation", "classification"])
 def test_imaging_draws(project, imaging, name):
     assert reporting(project, f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -82,7 +117,7 @@ def test_second_run_of_everything_does_no_work_twice(project, imaging, molecules
 def test_one_parameter_redoes_only_what_depends_on_it(project, imaging):
     done = kedro(project, "run", "--pipeline=imaging", "--env=test", "--params=evaluate.n_bootstraps=50")
     assert done.returncode == 0, done.stdout
-    assert {"evaluate"} <= set(nodes_that_ran(done.stdout)) <= {"evaluate", "draw_froc", "draw_findings"}
+    assert {"evaluate"} <= set(nodes_that_ran(done.stdout)) <= {"evaluate", "draw_froc", "draw_findings", "write_report"}
 
 
 def test_from_nodes_starts_there(project, molecules):
@@ -125,7 +160,7 @@ print("ROWS", len(result), list(result.columns))
 
 
 @pytest.mark.parametrize(
-    ("name", "column"), [("detector_checkpoint", "probability"), ("generator_checkpoint", "smiles")]
+    ("name", "column"), [("nodule_models", "probability"), ("generator_checkpoint", "smiles")]
 )
 def test_logged_model_predicts_in_a_fresh_process(project, imaging, molecules, name, column):
     done = subprocess.run(
@@ -144,7 +179,7 @@ def test_viz_is_built_with_previews(project, imaging, molecules):
     done = kedro(project, "viz", "build", "--include-previews", KEDRO_ENV="test")
     assert done.returncode == 0, done.stdout
     nodes = json.loads((project / "build" / "api" / "main").read_text())["nodes"]
-    assert {"train_cnn", "train_gan"} <= {node["name"] for node in nodes}
+    assert {"train_cnn", "train_gan"} <= {node["name"].rsplit(".")[-1] for node in nodes}
     shown = [json.loads(file.read_text()) for file in (project / "build" / "api" / "nodes").iterdir()]
     previews = {node["preview_type"] for node in shown if node.get("preview")}
     assert {"ImagePreview", "TablePreview"} <= previews

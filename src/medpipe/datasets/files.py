@@ -1,4 +1,4 @@
-"""kedro-datasets' Parquet, JSON and Matplotlib datasets, written atomically: a killed run leaves no half file."""
+"""kedro-datasets' Parquet, JSON, text and Matplotlib datasets, written atomically: a killed run leaves no half file."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -7,6 +7,7 @@ from kedro_datasets._typing import TablePreview
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import ParquetDataset
+from kedro_datasets.text import TextDataset
 
 from medpipe.core.atomic import atomic_path
 
@@ -47,6 +48,10 @@ class TableDataset(_Atomic, ParquetDataset):
 
 class FigureDataset(_Atomic, MatplotlibDataset):
     """A Matplotlib figure as a picture."""
+
+
+class PageDataset(_Atomic, TextDataset):
+    """A self-contained HTML page."""
 
 
 class MetricsDataset(_Atomic, JSONDataset):

@@ -75,6 +75,24 @@ CANDIDATES = _table(
     }
 )
 
+INSTANCES = _table(
+    {
+        "finding_id": Column("str", unique=True),
+        "series_uid": Column("str"),
+        "x_mm": Column("float64"),
+        "y_mm": Column("float64"),
+        "z_mm": Column("float64"),
+        "diameter_mm": Column("float64", _POSITIVE),
+        "probability": Column("float64", Check.in_range(0, 1)),
+        "alarm": Column("bool"),
+        "mask_number": Column("int64", Check.ge(0)),
+        "volume_mm3": Column("float64", nullable=True),
+        "mask_diameter_mm": Column("float64", nullable=True),
+        "long_axis_mm": Column("float64", nullable=True),
+        "class_probability": Column("float64", Check.in_range(0, 1), nullable=True),
+    }
+)
+
 SMILES = _table({"smiles": Column("str", unique=True), "split": Column("str", Check.isin(SPLITS))})
 
 SMILES_REJECTED = _table(

@@ -3,8 +3,9 @@
 The chain does what Mask R-CNN does in one network (He et al. 2017): a score, a place, a mask and a class a finding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,7 +64,24 @@ def find_instances(
     Raises:
         InputError: If a scan was prepared with another spacing or HU window than the networks' training scans.
     """
-    candidates = _candidates(store, series_uids, models, params)
+    search = params.detect or DetectParams(**models.detector.params["detection"])
+    candidates = detect(store, series_uids, models.detector, search, models.reducer)
+    return instances_of(store, candidates, models, params, folder)
+
+
+def instances_of(
+    store: ScanStore, candidates: pd.DataFrame, models: Models, params: FindParams, folder: Path
+) -> tuple[pd.DataFrame, MaskStore]:
+    """As `find_instances`, from candidates that are known already.
+
+    Args:
+        store: The scans.
+        candidates: Of `detect` with the detector and the reducer of ``models``.
+        models: The networks.
+        params: Of the chain.
+        folder: Where masks are written.
+    """
+    candidates = _alarms(candidates, models, params)
     if models.segmenter is None:
         masks = _empty_store(folder)
         found = candidates.assign(mask_number=0, **dict.fromkeys(SIZE_COLUMNS, np.nan))
@@ -79,10 +97,8 @@ def find_instances(
     return found[list(INSTANCE_DTYPES)].astype(INSTANCE_DTYPES), masks
 
 
-def _candidates(store: ScanStore, series_uids: Sequence[str], models: Models, params: FindParams) -> pd.DataFrame:
-    """Those that count as findings, with ``alarm``: whether they reach the operating threshold."""
-    search = params.detect or DetectParams(**models.detector.params["detection"])
-    candidates = detect(store, series_uids, models.detector, search, models.reducer)
+def _alarms(candidates: pd.DataFrame, models: Models, params: FindParams) -> pd.DataFrame:
+    """Candidates that count as findings, with ``alarm``: whether they reach the operating threshold."""
     operating = operating_threshold(models.detector, models.reducer)
     least = operating if params.threshold is None else params.threshold
     candidates = candidates.assign(alarm=candidates["probability"] >= operating)
@@ -106,7 +122,7 @@ def _settle(
     _, given = masks.read(uid) or (geometry, {})
     owner = np.zeros(geometry.shape_zyx, dtype=np.uint16)
     settled: dict[int, LesionMask] = {}
-    rows = []
+    rows: list[dict[Hashable, Any]] = []
     for row in outlined.to_dict("records"):
         number = len(rows) + 1
         mask = given.get(int(row["mask_number"]))
@@ -119,7 +135,8 @@ def _settle(
             around[free] = number
             settled[number] = cropped(free, mask.start_zyx)
             centroid = geometry.to_world([np.argwhere(free).mean(axis=0) + mask.start_zyx])[0]
-            row |= {"mask_number": number, **mask_sizes(free, geometry), **dict(zip(POSITION, centroid, strict=True))}
+            row |= {"mask_number": number, **dict(zip(POSITION, centroid, strict=True))}
+            row.update(mask_sizes(free, geometry).items())
         rows.append(row)
     write_masks(masks.folder, uid, geometry, settled)
     return pd.DataFrame(rows)

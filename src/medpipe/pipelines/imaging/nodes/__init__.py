@@ -1,0 +1,1 @@
+"""The nodes of ``imaging``: each calls the library."""
