@@ -18,8 +18,9 @@ from medpipe.nodules.report_numbers import (
     DETECTION_TILES,
     OPERATING_ROWS,
     groups_table,
+    label,
+    measure,
     metrics_table,
-    number,
     plain_table,
     rates_table,
     tiles,
@@ -157,7 +158,7 @@ def inference_report(
     cards = finding_cards(store, chosen, "candidate", jumps, params)
     below = f"{(~alarms).sum()} candidates below the operating threshold are left out." if (~alarms).any() else ""
     findings = _findings_table(found, names, jumps, below)
-    gallery = Gallery(f"Findings: {len(cards)} of {len(found)}", cards, "The most probable first.")
+    gallery = Gallery(f"In three planes: {len(cards)} of {len(found)}", cards, "The most probable first.")
     per_scan = _scans_table(found, names, None, scans)
     sections = [Section("Findings", [findings, gallery]), Section("Scans", [per_scan])]
     subtitle = f"{len(found)} findings in {found['series_uid'].nunique()} of {len(names)} scans."
@@ -227,11 +228,11 @@ def _findings_table(rows: pd.DataFrame, names: Mapping[str, str], jumps: Mapping
     lines: list[list[Cell]] = [
         [
             f"{names.get(str(row['series_uid']), '')} / {str(row['finding_id'])[-3:]}",
-            *(number(float(row[name])) for name in (*POSITION, *measures)),
+            *(measure(name, float(row[name])) for name in (*POSITION, *measures)),
             jumps.get(index, ""),
         ]
         for index, row in rows.iterrows()
     ]
-    columns = ["finding", *(name.replace("_", " ") for name in (*POSITION, *measures)), "viewer"]
+    columns = ["finding", *(label(name) for name in (*POSITION, *measures)), "viewer"]
     note = f"Positions are DICOM patient coordinates (LPS). {note}".strip()
-    return Table("Findings", columns, lines, note)
+    return Table("Each finding", columns, lines, note)

@@ -1,5 +1,6 @@
 """Metrics as the report's tiles and tables."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -58,6 +59,13 @@ def number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
+def measure(name: str, value: float) -> str:
+    """A number with the decimals that its unit deserves: tenths of a millimetre, whole cubic millimetres."""
+    if not np.isfinite(value) or not name.endswith(("_mm", "_mm3")):
+        return number(value)
+    return f"{value:.1f}" if name.endswith("_mm") else f"{value:.0f}"
+
+
 def interval(metrics: Mapping[str, float], name: str) -> str:
     """The interval of a metric, "" where it has none."""
     if f"{name}_low" not in metrics or f"{name}_high" not in metrics:
@@ -70,7 +78,7 @@ def label(name: str) -> str:
     if name in DEFINITIONS:
         return DEFINITIONS[name][0]
     words = [_ABBREVIATIONS.get(word, word) for word in name.split("_")]
-    text = " ".join(words)
+    text = re.sub(r"(\d)mm\b", r"\1 mm", " ".join(words)).replace("mm3", "mm³")
     return text[:1].upper() + text[1:]
 
 
@@ -126,11 +134,14 @@ def groups_table(metrics: Mapping[str, float]) -> Table:
 def plain_table(caption: str, table: pd.DataFrame, columns: Sequence[str], folded: bool = True) -> Table:
     """A data frame's columns as they are, those that it has."""
     chosen = [name for name in columns if name in table]
-    rows = [[_text(value) for value in row] for row in table[chosen].itertuples(index=False)]
+    rows = [
+        [_text(name, value) for name, value in zip(chosen, row, strict=True)]
+        for row in table[chosen].itertuples(index=False)
+    ]
     return Table(caption, [label(name) for name in chosen], rows, folded=folded)
 
 
-def _text(value: object) -> str:
+def _text(name: str, value: object) -> str:
     if isinstance(value, float | np.floating):
-        return number(float(value))
+        return measure(name, float(value))
     return "yes" if value is True else "no" if value is False else "" if value is None else str(value)

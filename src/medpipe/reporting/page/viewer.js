@@ -9,6 +9,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const WHEEL_NOTCH = 50; // pixels of wheel movement a slice; a mouse's notch is about 100, a touchpad's steps are smaller
   const DRAG_PIXELS = 6; // of dragging a slice
+  const TEXT_PIXELS = 15; // height of a mark's text on the screen
   const LEAP = 10; // slices of Page Up and Page Down
   let scan = scans[0], at = 0, chosen = -1;
 
@@ -32,7 +33,7 @@
     overlay.replaceChildren();
     if (!show.checked) return;
     for (const path of scan.outlines[at] || []) draw("path", { d: path }, overlay);
-    const textSize = scan.height / 32;
+    const textSize = TEXT_PIXELS * Math.max(scan.width / stage.clientWidth, scan.height / stage.clientHeight);
     scan.marks.forEach((mark, number) => {
       const away = Math.abs(mark.slice - at);
       if (away > Math.max(mark.reach, 0.5)) return;
@@ -66,6 +67,8 @@
   const open = (number) => {
     scan = scans[number];
     chooser.value = number;
+    image.width = scan.width; // the stage has its shape before the first picture is decoded
+    image.height = scan.height;
     overlay.setAttribute("viewBox", `-0.5 -0.5 ${scan.width} ${scan.height}`);
     slider.max = scan.slices.length - 1;
     ticks.setAttribute("viewBox", `-0.5 0 ${scan.slices.length} 10`);
