@@ -2,10 +2,11 @@
 
 from kedro.pipeline import Pipeline
 
-from medpipe.pipelines import imaging, molecules
+from medpipe.pipelines import imaging, imaging_inference, molecules
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """``imaging`` and ``molecules``; ``kedro run`` without a name runs both."""
+    """``kedro run`` without a name runs ``imaging`` and ``molecules``; ``imaging_inference`` needs the user's scans."""
     pipelines = {"imaging": imaging.create_pipeline(), "molecules": molecules.create_pipeline()}
-    return {"__default__": sum(pipelines.values(), Pipeline([])), **pipelines}
+    default = sum(pipelines.values(), Pipeline([]))
+    return {"__default__": default, **pipelines, "imaging_inference": imaging_inference.create_pipeline()}

@@ -118,9 +118,9 @@ def test_the_report_measures_each_segment(dicom_case: Case, exported):
         assert measured["Probability of solid"] == (pytest.approx(100 * finding["class_probability"]), "%")
         evaluations = {item.name.meaning: item.value.meaning for item in group.get_qualitative_evaluations()}
         assert evaluations["solid"] == ("Present" if finding["class_probability"] >= 0.5 else "Absent")
-        reference = group.reference_type, group.referenced_segment
-        assert reference[1].referenced_sop_instance_uid == seg.SOPInstanceUID
-        assert reference[1].referenced_segment_numbers == [segment]
+        reference = group.referenced_segment
+        assert reference.referenced_sop_instance_uid == seg.SOPInstanceUID
+        assert reference.referenced_segment_numbers == [segment]
         assert group.tracking_uid in tracked
 
 

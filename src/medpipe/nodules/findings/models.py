@@ -85,7 +85,8 @@ def load_models(files: dict[str, Path], place: str) -> Models:
     for role, file in files.items():
         if not file.is_file():
             raise InputError(f"inference_models.{role}: {file} does not exist; expected a .safetensors checkpoint.")
-    return Models(**{role: Checkpoint.load(file, KINDS[role]) for role, file in files.items()})
+    found = {role: Checkpoint.load(file, KINDS[role]) for role, file in files.items()}
+    return Models(**{role: network for role, network in found.items() if network.reason_absent is None})
 
 
 def choose_models(trained: ModelFolder, given: ModelFiles) -> Models:

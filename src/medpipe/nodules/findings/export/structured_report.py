@@ -148,7 +148,7 @@ def _probability_name(positive_class: PositiveClass) -> Any:
     if positive_class.column == MALIGNANCY:
         return codes.DCM.ProbabilityOfCancer
     meaning = f"Probability of {positive_class.name}"[:MAX_LABEL]
-    return highdicom.sr.CodedConcept("class-probability", PRIVATE_SCHEME, meaning)
+    return highdicom.sr.CodedConcept("class-p", PRIVATE_SCHEME, meaning)
 
 
 def _evaluations(row: Row, positive_class: PositiveClass | None) -> list[Any]:

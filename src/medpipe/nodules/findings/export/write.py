@@ -33,6 +33,7 @@ from medpipe.nodules.findings.export.source import (
 from medpipe.nodules.findings.export.structured_report import structured_report
 
 TABLE = "findings.csv"
+SCANS = "scans.csv"
 LABEL_MAP_ENDING = f"_seg{SUFFIX}"
 """Intake takes a label map of this name for one of the series that it is named after."""
 
@@ -41,7 +42,7 @@ REPORT = "report.dcm"
 
 EXPORT_DTYPES = {
     "series_uid": "str",
-    "n_findings": "int64",
+    "n_findings": "Int64",
     "label_map": "str",
     "segmentation": "str",
     "report": "str",
@@ -91,6 +92,7 @@ def write_findings(
     masks: MaskStore,
     algorithm: Algorithm,
     folder: Path,
+    unread: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, FindingsFolder]:
     """Writes one CSV of all findings and, in a folder a scan, a label map and the DICOM objects.
 
@@ -105,11 +107,12 @@ def write_findings(
         masks: Their masks, by mask_number.
         algorithm: What made them.
         folder: Where to write.
+        unread: Scans that were not searched: columns series_uid and reason. They are listed with it.
 
     Returns:
-        What was written (``EXPORT_DTYPES``), and the folder. The CSV has all columns of the instances, and for each
-        finding's centre the voxel of the source (slice, row, column; 0-based), the uid of the DICOM image that shows
-        it and, of a multi-frame image, the frame (1-based).
+        What was written (``EXPORT_DTYPES``; also as a second CSV), and the folder. The CSV of the findings has all
+        columns of the instances, and for each centre the voxel of the source (slice, row, column; 0-based), the uid of
+        the DICOM image that shows it and, of a multi-frame image, the frame (1-based).
     """
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
@@ -126,7 +129,11 @@ def write_findings(
         rows.append({"series_uid": uid, "n_findings": len(findings), **files, "note": " ".join(written.notes) or None})
     with atomic_path(folder / TABLE) as temporary:
         pd.concat([table for table in tables if len(table)] or tables, ignore_index=True).to_csv(temporary, index=False)
+    if unread is not None:
+        rows += [{"series_uid": uid, "note": f"Not searched: {why}"} for uid, why in unread.itertuples(index=False)]
     result = pd.DataFrame(rows, columns=list(EXPORT_DTYPES)).astype(EXPORT_DTYPES)
+    with atomic_path(folder / SCANS) as temporary:
+        result.to_csv(temporary, index=False)
     for note, part in result[result["note"].notna()].groupby("note"):
         _logger.info("%d scans: %s", len(part), note)
     return result, FindingsFolder(folder)
