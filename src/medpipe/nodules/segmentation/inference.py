@@ -104,10 +104,16 @@ def segment_scans(
         long_axis_mm, and the masks.
 
     Raises:
-        InputError: If the checkpoint is no segmenter's, or a scan was prepared otherwise than the training scans.
+        InputError: If the checkpoint is no segmenter's or of one that must be told the place, or a scan was prepared
+            otherwise than the training scans.
     """
     device = torch_device(params.accelerator)
     network = load_network(checkpoint).to(device)
+    if network.at_place:
+        raise InputError(
+            "the segmenter was trained with sampling.kind 'cubes' and outlines only what lies at a given place; "
+            "train one with 'patches' for whole scans"
+        )
     _clear(folder)
     rows = []
     for uid in track(series_uids, "Outlining whole scans"):

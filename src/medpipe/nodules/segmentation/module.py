@@ -21,7 +21,8 @@ class SegmenterModule(NetworkModule[Segmenter]):
     """
 
     def __init__(self, params: TrainSegmenterParams) -> None:
-        super().__init__(Segmenter(params.segmenter), params.optimizer, params.trainer.max_steps)
+        network = Segmenter(params.segmenter, at_place=params.sampling.at_place)
+        super().__init__(network, params.optimizer, params.trainer.max_steps)
         self._params = params
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
@@ -43,7 +44,8 @@ class SegmenterModule(NetworkModule[Segmenter]):
 def segmentation_loss(logits: Tensor, mask: Tensor, dice_weight: float) -> dict[str, Tensor]:
     """Soft Dice and cross-entropy, in float32 whatever the network computes in.
 
-    Dice is taken over the batch as a whole: a patch without foreground has none of its own.
+    Dice is the mean over the patches with foreground, so that a small lesion counts as much as a large one; patches
+    without foreground, for which it is not defined, teach by their cross-entropy.
 
     Args:
         logits: B x D x H x W.
@@ -56,7 +58,9 @@ def segmentation_loss(logits: Tensor, mask: Tensor, dice_weight: float) -> dict[
     from monai.losses import DiceLoss
 
     logits, truth = logits.float(), mask.float()
-    dice = DiceLoss(sigmoid=True, batch=True)(logits[:, None], truth[:, None])
+    present = mask.any(dim=(1, 2, 3)).float()
+    dice_of_each = DiceLoss(sigmoid=True, reduction="none")(logits[:, None], truth[:, None]).flatten()
+    dice = (dice_of_each * present).sum() / present.sum().clamp(min=1.0)
     cross_entropy = functional.binary_cross_entropy_with_logits(logits, truth)
     loss: Tensor = dice_weight * dice + cross_entropy
     return {"loss": loss, "dice_loss": dice, "cross_entropy": torch.as_tensor(cross_entropy)}

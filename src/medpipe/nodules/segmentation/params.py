@@ -31,7 +31,7 @@ class SegmenterParams(Params):
         dropout: Share of the features that is dropped in training.
     """
 
-    channels: tuple[PositiveInt, ...] = Field((8, 16, 32, 64), min_length=2)
+    channels: tuple[PositiveInt, ...] = Field((8, 16, 32, 64), min_length=3)
     norm: Literal["batch", "instance"] = "batch"
     dropout: float = Field(0.0, ge=0, lt=1)
 
@@ -45,13 +45,14 @@ class MaskSamplingParams(Params):
     """Patches that the segmenter learns from.
 
     Attributes:
-        kind: ``cubes`` lie around the centres of findings, for lesions that fit into a patch; ``patches`` around any
-            voxel of their masks, for organs.
+        kind: ``cubes`` lie around the centres of findings, and the network learns to outline the one finding at the
+            middle, if there is one: for lesions whose place is known. ``patches`` lie around any voxel of the masks,
+            and the network learns to outline all there is: for organs, or lesions of a whole scan.
         patch_edge: Edge of the cubic patches in voxels; a multiple of the network's coarsest stride.
         batch_size: Patches a step (on each device).
         foreground_share: Share of patches around findings. The rest lies anywhere in the prepared region.
-        jitter_voxels: A patch is shifted by up to so much along each axis, so that the network cannot learn that what
-            it looks for lies in the middle.
+        jitter_voxels: A patch is shifted by up to so much along each axis: what is looked for is not quite in the
+            middle, as a candidate is not quite at the centre of its lesion.
         points_per_scan: Places in the region, and in each mask of ``patches``, that are remembered a scan.
         n_workers: Processes that read patches beside the training process; 0 reads in it.
     """
@@ -60,9 +61,14 @@ class MaskSamplingParams(Params):
     patch_edge: PositiveInt = 24
     batch_size: PositiveInt = 8
     foreground_share: float = Field(0.85, gt=0, le=1)
-    jitter_voxels: int = Field(4, ge=0)
+    jitter_voxels: int = Field(2, ge=0)
     points_per_scan: PositiveInt = 200
     n_workers: int = Field(0, ge=0)
+
+    @property
+    def at_place(self) -> bool:
+        """Whether only what lies at the middle of a patch is outlined."""
+        return self.kind == "cubes"
 
 
 class SegmentParams(Params):

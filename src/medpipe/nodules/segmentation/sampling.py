@@ -19,6 +19,7 @@ from medpipe.nodules.segmentation.params import MaskSamplingParams, MaskTargetPa
 from medpipe.training.data import rank
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class MaskPlaces:
     """
 
     series_uid: str
-    numbers: npt.NDArray[np.int64]
+    numbers: IntArray
     findings: tuple[FloatArray, ...]
     region: FloatArray
 
@@ -73,13 +74,15 @@ def _places(
     values = np.zeros(scan.shape, dtype=np.uint16) if labels is None else np.asarray(labels[:])
     masked = rows[np.isin(rows["number"], np.unique(values))]
     numbers = masked["number"].to_numpy(dtype=np.int64)
-    if params.kind == "cubes":
-        centres = scan.geometry.to_voxel(masked[POSITION].to_numpy(dtype=np.float64))
-        findings = tuple(centre[None] for centre in centres)
-    else:
-        findings = tuple(_some_of(values == number, params.points_per_scan, generator) for number in numbers)
     complete = len(masked) == len(rows)
     region = _some_of(np.asarray(scan.lung[:]), params.points_per_scan if complete else 0, generator)
+    if params.at_place:
+        centres = scan.geometry.to_voxel(masked[POSITION].to_numpy(dtype=np.float64))
+        findings = tuple(centre[None] for centre in centres)
+        away = np.linalg.norm(region[:, None] - centres, axis=2)
+        region = region[(away > params.patch_edge / 2).all(axis=1)]  # nearer, there is something to outline
+    else:
+        findings = tuple(_some_of(values == number, params.points_per_scan, generator) for number in numbers)
     return MaskPlaces(series_uid, numbers, findings, region)
 
 
@@ -93,8 +96,8 @@ def _some_of(mask: npt.NDArray[Any], count: int, generator: np.random.Generator)
 class MaskBatches(Dataset[dict[str, torch.Tensor]]):
     """Batches of patches with masks; batch number ``step`` is always the same one.
 
-    An item has ``image`` (uint8, B x E x E x E), ``mask`` (bool, likewise: the voxels of all findings that are
-    outlined, not only of the one that the patch was drawn around) and ``step``.
+    An item has ``image`` (uint8, B x E x E x E), ``mask`` (bool, likewise) and ``step``. The mask of ``cubes`` is that
+    of the finding that the cube was drawn around, empty where it was none; that of ``patches`` of all findings.
     """
 
     def __init__(self, store: ScanStore, places: Sequence[MaskPlaces], params: MaskSamplingParams, seed: int) -> None:
@@ -120,19 +123,20 @@ class MaskBatches(Dataset[dict[str, torch.Tensor]]):
         }
 
     def _patch(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        scan, place = self._draw(generator)
+        scan, place, numbers = self._draw(generator)
         most, edge = self._params.jitter_voxels, self._params.patch_edge
         start = corner(place + generator.uniform(-most, most, size=3), edge)
         stored = self._store.open(scan.series_uid)
         shape = (edge, edge, edge)
-        return stored.patch(start, shape), np.isin(stored.label_patch(start, shape), scan.numbers)
+        return stored.patch(start, shape), np.isin(stored.label_patch(start, shape), numbers)
 
-    def _draw(self, generator: np.random.Generator) -> tuple[MaskPlaces, FloatArray]:
-        """A scan and a place in it."""
+    def _draw(self, generator: np.random.Generator) -> tuple[MaskPlaces, FloatArray, IntArray]:
+        """A scan, a place in it, and the numbers of the findings that are outlined there."""
         if generator.random() < self._params.foreground_share or not self._regions:
             scan, index = self._findings[generator.integers(len(self._findings))]
-            places = scan.findings[index]
+            places, own = scan.findings[index], scan.numbers[[index]]
         else:
             scan = self._regions[generator.integers(len(self._regions))]
-            places = scan.region
-        return scan, places[generator.integers(len(places))]
+            places, own = scan.region, scan.numbers[:0]
+        numbers = own if self._params.at_place else scan.numbers
+        return scan, places[generator.integers(len(places))], numbers

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from medpipe.core.errors import InputError
+from medpipe.core.errors import NothingToLearnError
 from medpipe.core.fingerprint import digest
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.preparation import common_preparation, stored
@@ -53,7 +53,7 @@ def train_segmenter(
     found, seed = targets(nodules, params.target), params.trainer.seed
     batches = MaskBatches(store, mask_places(store, found, train_uids, params.sampling, seed), params.sampling, seed)
     if batches.n_findings == 0:
-        raise InputError(
+        raise NothingToLearnError(
             f"{store.folder}: none of the {len(train_uids)} training scans has a mask of target kinds "
             f"{params.target.kinds}, labels {params.target.labels or 'any'}; check ct_nodules and the label sources."
         )
@@ -74,6 +74,7 @@ def train_segmenter(
         KIND,
         module.kept_weights(),
         {
+            "at_place": params.sampling.at_place,
             "segmenter": params.segmenter.model_dump(mode="json"),
             "target": params.target.model_dump(mode="json"),
             "spacing_mm": spacing_mm,
