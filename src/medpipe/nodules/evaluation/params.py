@@ -1,5 +1,7 @@
 """Parameters of evaluation."""
 
+from typing import Literal
+
 from pydantic import Field, PositiveInt
 
 from medpipe.core.params import Params
@@ -20,4 +22,19 @@ class EvaluateParams(Params):
     max_marks: PositiveInt = 100
     n_bootstraps: PositiveInt = 1000
     confidence: float = Field(0.95, gt=0, lt=1)
+    seed: int = Field(0, ge=0)
+
+
+class CrossValidationParams(Params):
+    """How the scans are divided into folds.
+
+    Attributes:
+        folds: ``subsets`` takes LUNA16's, the folders ``subset0`` to ``subset9`` that the scans lie in; ``patients``
+            deals the patients out.
+        n_folds: Folds of ``patients``: one is tested, one sets the operating threshold, the others train.
+        seed: Of the order in which patients are dealt out.
+    """
+
+    folds: Literal["subsets", "patients"] = "patients"
+    n_folds: int = Field(5, ge=3)
     seed: int = Field(0, ge=0)
