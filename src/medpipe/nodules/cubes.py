@@ -21,7 +21,7 @@ class Places:
     Attributes:
         series_uids: The scan of each place.
         centres: n x 3, voxel coordinates (z, y, x).
-        targets: n, or n x K, what a network should say there; 0 or 1 for two classes.
+        targets: n, what a network should say there; 0 or 1 for two classes.
         numbers: n, the finding's number in the scan's label array; 0 for none.
         weights: n, how often each is drawn, relative to the others.
     """
@@ -39,7 +39,7 @@ class Places:
 class CubeBatches(Dataset[dict[str, torch.Tensor]]):
     """Batches of cubes; batch number ``step`` is always the same one.
 
-    An item has ``image`` (uint8, B x E x E x E), ``target`` (float32, B or B x K), ``mask`` (bool, as the image: the
+    An item has ``image`` (uint8, B x E x E x E), ``target`` (float32, B), ``mask`` (bool, as the image: the
     voxels of the place's own finding; only with ``masks``) and ``step``.
 
     Args:

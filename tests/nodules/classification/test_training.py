@@ -96,18 +96,14 @@ def test_the_same_seed_gives_the_same_weights(balls, tmp_path):
     assert all(torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
 
 
-def test_auxiliary_columns_and_findings_between_the_limits_are_learned_too(balls, tmp_path):
+def test_findings_by_a_rating_leave_those_between_out(balls, tmp_path):
     store, nodules = balls
-    nodules = nodules.assign(diameter_mm=nodules["diameter_mm"].where(nodules.index % 3 > 0))
-    nodules.loc[nodules.index % 5 == 0, "malignancy"] = 3.0
-    wanted = params(4, target=MALIGNANCY, auxiliary=("diameter_mm",), learn_between=True)
-    checkpoint, history = train_classifier(store, nodules, SERIES, wanted, tmp_path)
-    assert checkpoint.params["n_outputs"] == 2
-    assert checkpoint.provenance["train_findings"]["n_between"] > 0
-    auxiliary = history.query("name == 'train_auxiliary'")["value"]
-    assert auxiliary.notna().all()
-    assert (auxiliary > 0).all()
-    assert classify_at(store, nodules, checkpoint, CPU)["class_probability"].between(0, 1).all()
+    nodules = nodules.assign(malignancy=nodules["malignancy"].where(nodules.index % 5 > 0, 3.0))
+    checkpoint, _ = train_classifier(store, nodules, SERIES, params(2, target=MALIGNANCY), tmp_path)
+    counts = checkpoint.provenance["train_findings"]
+    assert counts["n_between"] == 5  # of 24
+    assert counts["n_positive"] + counts["n_negative"] == 19
+    assert checkpoint.params["target"]["column"] == "malignancy"
 
 
 def test_a_resnet_is_trained_by_configuration(balls, tmp_path):
@@ -126,11 +122,6 @@ def test_one_class_only_is_refused_with_the_columns_values(balls, tmp_path):
     store, nodules = balls
     with pytest.raises(InputError, match=r"24 positive and 0 negative.*'texture'.*'solid': 24"):
         train_classifier(store, nodules.assign(texture="solid"), SERIES, params(2), tmp_path)
-
-
-def test_an_auxiliary_column_without_values_is_refused(balls, tmp_path):
-    with pytest.raises(InputError, match="auxiliary names \\['spiculation'\\]"):
-        train_classifier(*balls, SERIES, params(2, auxiliary=("spiculation",)), tmp_path)
 
 
 def test_a_scan_of_another_spacing_is_refused(trained, balls, tmp_path):

@@ -37,7 +37,7 @@ def load_classifier(checkpoint: Checkpoint) -> nn.Module:
     if checkpoint.kind != KIND:
         raise InputError(f"checkpoint kind is {checkpoint.kind!r}, expected {KIND!r}: give a classifier's checkpoint")
     params = checkpoint.params
-    network = build_cube_network(CubeNetworkParams(**params["network"]), params["edge"], params["n_outputs"])
+    network = build_cube_network(CubeNetworkParams(**params["network"]), params["edge"], n_outputs=1)
     network.load_state_dict(checkpoint.weights)
     return network.eval()
 

@@ -1,6 +1,5 @@
 """The classifier's training as a Lightning module."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,15 +15,12 @@ _SEED_STRIDE = 1_000_003  # a prime: augmentation seeds of different runs do not
 class ClassifierModule(NetworkModule[nn.Module]):
     """Trains a network for cubes on batches of `medpipe.nodules.cubes.CubeBatches`.
 
-    Targets are B x (1 + K): the class, 0 to 1, and K standardised numbers, not a number where they are not known. The
-    network has as many outputs, the class's logit first.
-
     Args:
         params: Of the training.
     """
 
     def __init__(self, params: TrainClassifierParams) -> None:
-        network = build_cube_network(params.network, params.cubes.edge, 1 + len(params.auxiliary))
+        network = build_cube_network(params.network, params.cubes.edge, n_outputs=1)
         super().__init__(network, params.optimizer, params.trainer.max_steps)
         self._params = params
 
@@ -33,22 +29,16 @@ class ClassifierModule(NetworkModule[nn.Module]):
         image = batch["image"].float() / _UINT8_MAX
         seed = self._params.trainer.seed * _SEED_STRIDE + int(batch["step"]) + (self.global_rank << 32)
         image, _, _ = augment(image, self._params.augment, seed)
-        losses = self._losses(self.network(image[:, None]), batch["target"])
-        self.log_dict({f"train_{name}": value.detach() for name, value in losses.items()}, batch_size=len(image))
-        return losses["loss"]
+        loss = _loss(self.network(image[:, None]), batch["target"])
+        self.log("train_loss", loss.detach(), batch_size=len(image))
+        return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Loss of untouched validation cubes."""
         output = self.kept_network(batch["image"].float()[:, None] / _UINT8_MAX)
-        losses = self._losses(output, batch["target"])
-        self.log_dict({f"val_{name}": value for name, value in losses.items()}, batch_size=len(output))
+        self.log("val_loss", _loss(output, batch["target"]), batch_size=len(output))
 
-    def _losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
-        output = output.float()  # under autocast it is bf16
-        of_class = functional.binary_cross_entropy_with_logits(output[:, 0], target[:, 0])
-        if target.shape[1] == 1:
-            return {"loss": of_class}
-        known = target[:, 1:].isfinite()
-        error = functional.smooth_l1_loss(output[:, 1:], torch.nan_to_num(target[:, 1:]), reduction="none")
-        auxiliary = (error * known).sum() / len(output)
-        return {"loss": of_class + self._params.auxiliary_weight * auxiliary, "class": of_class, "auxiliary": auxiliary}
+
+def _loss(output: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy of B x 1 logits; in float32, which the output is not under autocast."""
+    return functional.binary_cross_entropy_with_logits(output[:, 0].float(), target)

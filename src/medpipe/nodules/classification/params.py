@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from medpipe.core.params import Params
 from medpipe.nodules.params import AugmentParams, CubeNetworkParams, CubeParams
@@ -79,10 +79,6 @@ class TrainClassifierParams(Params):
 
     Attributes:
         target: What is told apart.
-        auxiliary: Columns of numbers that the network also learns to tell, such as ``diameter_mm`` or ratings: with
-            few findings they lead it to what matters. Those that are missing for a finding do not count.
-        auxiliary_weight: Weight of each of their losses; the class's is 1.
-        learn_between: Whether findings between the limits are trained on, as even odds. They are never evaluated.
         network: Which one, and its shape.
         cubes: What it sees.
         augment: Changes made to it.
@@ -94,13 +90,10 @@ class TrainClassifierParams(Params):
     """
 
     target: TargetParams = TargetParams(column="texture", positive=("solid",))
-    auxiliary: tuple[str, ...] = ()
-    auxiliary_weight: PositiveFloat = 0.3
-    learn_between: bool = False
     network: CubeNetworkParams = CubeNetworkParams()
     cubes: CubeParams = CubeParams(edge=24, jitter_voxels=2)
     augment: AugmentParams = AugmentParams()
-    trainer: TrainerParams = TrainerParams(max_steps=300)
+    trainer: TrainerParams = TrainerParams(max_steps=200)
     optimizer: OptimizerParams = OptimizerParams(learning_rate=2e-3)
     classification: ClassifyParams = ClassifyParams()
     validate_every_n_steps: PositiveInt = 100

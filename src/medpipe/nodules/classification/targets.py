@@ -5,11 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from medpipe.core.errors import InputError
+from medpipe.core.errors import InputError, NothingToLearnError
 from medpipe.nodules.classification.params import TargetParams
-
-BETWEEN = 0.5
-"""Target of findings whose rating lies between the limits: even odds."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +15,12 @@ class Labelled:
 
     Attributes:
         findings: Those in a class: the rows given and ``target``, 1 for positive and 0 for negative.
-        between: Those whose value is known and in neither class, with ``target`` 0.5.
+        n_between: Those whose value is known and in neither class.
         n_unknown: Those whose value is missing.
     """
 
     findings: pd.DataFrame
-    between: pd.DataFrame
+    n_between: int
     n_unknown: int
 
     @property
@@ -33,7 +30,7 @@ class Labelled:
         return {
             "n_positive": positive,
             "n_negative": len(self.findings) - positive,
-            "n_between": len(self.between),
+            "n_between": self.n_between,
             "n_unknown": self.n_unknown,
         }
 
@@ -62,10 +59,9 @@ def labelled(findings: pd.DataFrame, target: TargetParams) -> Labelled:
                 "positive_min and negative_max need numbers; give `positive` words instead."
             )
         positive, negative = numbers >= target.positive_min, numbers <= target.negative_max
-    classes = np.where(positive, 1.0, np.where(negative, 0.0, BETWEEN))
-    table = known.assign(target=classes)
-    in_class = classes != BETWEEN
-    return Labelled(table[in_class], table[~in_class], len(nodules) - len(known))
+    in_class = positive | negative
+    table = known[in_class].assign(target=positive[in_class].astype(np.float64))
+    return Labelled(table, int((~in_class).sum()), len(nodules) - len(known))
 
 
 def both_classes(divided: Labelled, target: TargetParams, findings: pd.DataFrame) -> None:
@@ -78,7 +74,7 @@ def both_classes(divided: Labelled, target: TargetParams, findings: pd.DataFrame
     if counts["n_positive"] and counts["n_negative"]:
         return
     values = findings[target.column].value_counts(dropna=False).head(8).to_dict()
-    raise InputError(
+    raise NothingToLearnError(
         f"ct_nodules: {counts['n_positive']} positive and {counts['n_negative']} negative training nodules by the rule "
         f"{target.rule!r}, at least one of each is needed; column {target.column!r} of the training nodules holds "
         f"(value: count) {values}."

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from medpipe.core.errors import InputError
 from medpipe.core.fingerprint import digest
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.classification.calibration import (
@@ -50,7 +49,7 @@ def train_classifier(
 
     Args:
         store: Preprocessed scans, all with one isotropic spacing and HU window.
-        nodules: Columns finding_id, series_uid, x_mm, y_mm, z_mm, kind, the target's and the auxiliary ones.
+        nodules: Columns finding_id, series_uid, x_mm, y_mm, z_mm, kind, and the target's.
         series: Series of the splits ``train`` and ``val``; a split may be missing or empty but for ``train``.
         params: Of the training.
         work_dir: Where an unfinished training keeps its state; a call with the same data and parameters goes on there.
@@ -66,20 +65,19 @@ def train_classifier(
     here = nodules[nodules["series_uid"].isin(train_uids)]
     train, val = (labelled(nodules[nodules["series_uid"].isin(uids)], params.target) for uids in (train_uids, val_uids))
     both_classes(train, params.target, here)
-    scales = _scales(train.findings, params.auxiliary)
     seed = params.trainer.seed
     seed_everything(seed)
     module = ClassifierModule(params)
     sampler = StepSampler(lambda: module.global_step, min(params.validate_every_n_steps, params.trainer.max_steps))
     val_loader = None
     if len(val.findings):
-        val_batches = CubeBatches(store, _places(store, val, scales), params.cubes, _VALIDATION_SEED)
+        val_batches = CubeBatches(store, _places(store, val.findings), params.cubes, _VALIDATION_SEED)
         val_loader = loader(val_batches, range(params.val_batches), 0)
     _logger.info("%s; training findings: %s, validation findings: %s", params.target.rule, train.counts, val.counts)
     history = fit(
         module,
         loader(
-            CubeBatches(store, _places(store, train, scales, params.learn_between), params.cubes, seed),
+            CubeBatches(store, _places(store, train.findings), params.cubes, seed),
             sampler,
             params.cubes.n_workers,
         ),
@@ -96,7 +94,6 @@ def train_classifier(
         {
             "network": params.network.model_dump(mode="json"),
             "edge": params.cubes.edge,
-            "n_outputs": 1 + len(scales),
             "spacing_mm": spacing_mm,
             "hu_window": list(hu_window),
             "target": params.target.model_dump(mode="json"),
@@ -110,7 +107,6 @@ def train_classifier(
             "series": {"train": train_uids, "val": val_uids},
             "train_findings": train.counts,
             "val_findings": val.counts,
-            "auxiliary_scales": scales,
             "params": params.model_dump(mode="json"),
             "seed": seed,
             "versions": {name: version(name) for name in _PACKAGES},
@@ -119,35 +115,17 @@ def train_classifier(
     return _set_operating_point(checkpoint, history, store, val, params)
 
 
-def _scales(findings: pd.DataFrame, columns: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of each auxiliary column."""
-    missing = [name for name in columns if name not in findings or not findings[name].notna().any()]
-    if missing:
-        raise InputError(
-            f"ct_nodules: auxiliary names {missing}, of which the training nodules have no value; "
-            f"columns are {list(findings)}."
-        )
-    return {name: (float(findings[name].mean()), float(findings[name].std(ddof=0)) or 1.0) for name in columns}
-
-
-def _places(
-    store: ScanStore, divided: Labelled, scales: Mapping[str, tuple[float, float]], with_between: bool = False
-) -> Places:
-    """Where cubes are cut; each class is drawn equally often, what lies between as often as an average finding."""
-    parts = [divided.findings, divided.between] if with_between and len(divided.between) else [divided.findings]
-    rows = pd.concat(parts, ignore_index=True)
-    target = rows["target"].to_numpy(dtype=np.float32)
-    standard = [(rows[name].to_numpy(dtype=np.float32) - mean) / scale for name, (mean, scale) in scales.items()]
-    counts = rows.groupby("target")["target"].transform("size").to_numpy(dtype=np.float64)
-    in_class = divided.findings["target"].nunique() / len(divided.findings)
-    uids = rows["series_uid"].astype(str).to_list()
-    world = rows[POSITION].to_numpy(dtype=np.float64)
+def _places(store: ScanStore, findings: pd.DataFrame) -> Places:
+    """Where cubes are cut; each class is drawn equally often."""
+    uids = findings["series_uid"].astype(str).to_list()
+    world = findings[POSITION].to_numpy(dtype=np.float64)
+    of_class = findings.groupby("target")["target"].transform("size").to_numpy(dtype=np.float64)
     return Places(
         uids,
         np.stack([store.open(uid).geometry.to_voxel(place)[0] for uid, place in zip(uids, world, strict=True)]),
-        np.stack([target, *standard], axis=1).astype(np.float32),
-        np.zeros(len(rows), dtype=np.int64),
-        np.where(np.isin(target, (0, 1)), 1 / counts, in_class),
+        findings["target"].to_numpy(dtype=np.float32),
+        np.zeros(len(uids), dtype=np.int64),
+        1 / of_class,
     )
 
 
