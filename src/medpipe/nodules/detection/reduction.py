@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from medpipe.core.errors import InputError
+from medpipe.core.errors import NothingToLearnError
 from medpipe.core.fingerprint import digest
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.cubes import CubeBatches, Places
@@ -69,7 +69,7 @@ def train_reducer(
     spacing_mm, hu_window = common_preparation(store, [*train_uids, *val_uids])
     train_places = places_of(store, detect(store, train_uids, detector, params.detection), nodules, train_uids, params)
     if train_places is None:
-        raise InputError(
+        raise NothingToLearnError(
             f"{store.folder}: the {len(train_uids)} training scans have no nodule, or the detector raises no false "
             f"alarm there; check ct_nodules and ct_splits, and detection.min_probability "
             f"{params.detection.min_probability}."
