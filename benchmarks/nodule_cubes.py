@@ -8,8 +8,8 @@ number before the first ``_`` of its name. What is measured is what the project'
 
 - ``segment``: `train_segmenter` on four fifths of the patients, `segment_at` on the others; ROI Dice over all nodules.
 - ``classify``: malignancy <= 2 against >= 4 (one reader's rating; 3 is in neither class). Of the four fifths, each
-  quarter in turn sets calibration and threshold of a classifier trained on the other three; the logits of the four are
-  calibrated, averaged, and told for the last fifth. AUC over all nodules of a class, each by classifiers that never saw
+  quarter in turn sets the calibration of a classifier trained on the other three; the calibrated logits of
+  the four are averaged for the last fifth; positive from a probability of 0.5 on. AUC over all nodules of a class, each by classifiers that never saw
   its patient.
 
 Intervals are from patients drawn with replacement. The folds are stratified by malignancy and the same in both parts.
@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 import torch
 from measure import print_table, save
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from medpipe.ct.geometry import Geometry
@@ -64,7 +65,18 @@ HU_WINDOW = (-1000.0, 400.0)
 N_FOLDS, N_MEMBERS = 5, 4
 HEADLINES = {
     "segment": ("roi_dice", "roi_iou", "roi_hausdorff95_mm", "roi_volume_error"),
-    "classify": ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy", "brier", "calibration_error"),
+    "classify": (
+        "auc",
+        "size_auc",
+        "inner_auc",
+        "sensitivity",
+        "specificity",
+        "ppv",
+        "npv",
+        "accuracy",
+        "brier",
+        "calibration_error",
+    ),
 }
 
 SEGMENTER = TrainSegmenterParams(
@@ -77,7 +89,7 @@ MALIGNANCY = TargetParams(column="malignancy", positive_min=4, negative_max=2)
 CLASSIFIER = TrainClassifierParams(
     target=MALIGNANCY,
     network=CubeNetworkParams(),
-    cubes=CubeParams(edge=40, batch_size=12, jitter_voxels=3),
+    cubes=CubeParams(edge=20, batch_size=12, jitter_voxels=2),
     trainer=TrainerParams(max_steps=130, devices=1),
     optimizer=OptimizerParams(learning_rate=2e-3),
     augment=AugmentParams(),
@@ -90,12 +102,14 @@ class Cubes:
     """The nodules as scans.
 
     Attributes:
-        store: One scan a nodule.
+        store: One scan a nodule, voxels of 1 mm, with the masks.
+        coarse: The same in voxels of 2 mm, means over eight, without masks: what the classifier sees.
         nodules: As ``ct_nodules``, with the ratings.
         patients: Series uid to patient.
     """
 
     store: ScanStore
+    coarse: ScanStore
     nodules: pd.DataFrame
     patients: dict[str, str]
 
@@ -122,24 +136,24 @@ def main() -> None:
         parser.error(f"{options.folder} has no labels.csv; name the folder of the cubes with --folder")
     if options.threads:
         torch.set_num_threads(options.threads)
-    result: dict[str, Any] = {name: version(name) for name in ("torch", "monai")}
+    common = {name: version(name) for name in ("torch", "monai")} | {"folds": options.folds}
+    common |= {"accelerator": "cuda" if torch.cuda.is_available() else "cpu"}
     with tempfile.TemporaryDirectory() as name:
-        cubes = prepare(options.folder, Path(name) / "store")
+        cubes = prepare(options.folder, Path(name))
         for part in options.parts:
             start = time.perf_counter()
             metrics, settings = {"segment": segment, "classify": classify}[part](cubes, Path(name), options.folds)
-            result[part] = {"wall_s": time.perf_counter() - start, "metrics": metrics, "settings": settings}
             rows = [
                 (key, *(metrics.get(f"{key}{end}", float("nan")) for end in ("", "_low", "_high")))
                 for key in HEADLINES[part]
             ]
             print_table(f"{part}: {metrics['n_findings']:.0f} nodules", ("", "value", "low", "high"), rows)
-    result |= {"folds": options.folds, "accelerator": "cuda" if torch.cuda.is_available() else "cpu"}
-    print(f"\nwritten: {save('nodule_cubes', result)}")
+            result = {**common, "wall_s": time.perf_counter() - start, "metrics": metrics, "settings": settings}
+            print(f"\nwritten: {save(f'nodule_cubes_{part}', result)}")
 
 
-def prepare(folder: Path, store: Path) -> Cubes:
-    """Writes the cubes into a scan store; every voxel of a cube is searched."""
+def prepare(folder: Path, work: Path) -> Cubes:
+    """Writes the cubes into two scan stores; every voxel of a cube may be looked at."""
     labels = pd.read_csv(folder / "labels.csv").rename(columns={"texture": "texture_rating"})
     with np.load(folder / "cubes51_int16.npz") as data:
         images, masks, names = data["images"], data["masks"], data["names"]
@@ -148,18 +162,24 @@ def prepare(folder: Path, store: Path) -> Cubes:
         # y, x, -z to z, y, x
         hu, inside = (np.ascontiguousarray(cube.transpose(2, 0, 1)[::-1]) for cube in (image, mask.astype(bool)))
         geometry = Geometry(hu.shape, (1.0, 1.0, 1.0))
-        low, high = HU_WINDOW
-        quantised = np.rint(np.clip((hu - low) / (high - low), 0, 1) * 255).astype(np.uint8)
-        labels_of_voxels = inside.astype(np.uint16)
-        write_scan(store, name, quantised, np.ones_like(inside), geometry, HU_WINDOW, key=name, labels=labels_of_voxels)
+        _write(work / "store", name, hu, geometry, inside.astype(np.uint16))
+        pairs = [size // 2 for size in hu.shape]
+        even = hu[tuple(slice(2 * pair) for pair in pairs)]
+        halved = even.reshape([part for pair in pairs for part in (pair, 2)]).mean(axis=(1, 3, 5))
+        _write(work / "coarse", name, halved, Geometry(halved.shape, (2.0, 2.0, 2.0), (0.5, 0.5, 0.5)), None)
         finding = finding_of_mask(cropped(inside), geometry)
         rows.append((f"{name}-1", name, *finding.centre_xyz_mm, finding.diameter_mm))
     columns = ["finding_id", "series_uid", "x_mm", "y_mm", "z_mm", "diameter_mm"]
     nodules = pd.DataFrame(rows, columns=columns).assign(kind="nodule", has_mask=True)
     nodules = nodules.merge(labels, left_on="series_uid", right_on="Filename", validate="1:1").drop(columns="Filename")
-    ratings = ["malignancy", "lobulation", "sphericity", "margin", "texture_rating", "spiculation", "subtlety"]
-    nodules = nodules.astype(dict.fromkeys(ratings, "float64"))
-    return Cubes(ScanStore(store), nodules, {uid: uid.partition("_")[0] for uid in nodules["series_uid"]})
+    patients = {uid: uid.partition("_")[0] for uid in nodules["series_uid"]}
+    return Cubes(ScanStore(work / "store"), ScanStore(work / "coarse"), nodules, patients)
+
+
+def _write(folder: Path, name: str, hu: NDArray[Any], geometry: Geometry, numbers: NDArray[np.uint16] | None) -> None:
+    low, high = HU_WINDOW
+    image = np.rint(np.clip((hu - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    write_scan(folder, name, image, np.ones_like(image), geometry, HU_WINDOW, key=name, labels=numbers)
 
 
 def segment(cubes: Cubes, work: Path, folds: Sequence[int]) -> tuple[dict[str, float], dict[str, Any]]:
@@ -196,7 +216,11 @@ def _pooled(cubes: Cubes, tables: Sequence[tuple[pd.DataFrame, MaskStore]], fold
 
 
 def classify(cubes: Cubes, work: Path, folds: Sequence[int]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Out-of-fold probabilities of all nodules, scored together; ``inner_auc`` is the mean over the folds' quarters."""
+    """Out-of-fold probabilities of all nodules, scored together.
+
+    Beside them ``inner_auc``, the mean over the folds of the AUC of their quarters, and ``size_auc``, that of the
+    diameter of the reader's mask alone.
+    """
     inner, outer = [], []
     for number, (rest, test) in enumerate(cubes.folds(cubes.store.series_uids, N_FOLDS, seed=0)):
         if number not in folds:
@@ -206,14 +230,17 @@ def classify(cubes: Cubes, work: Path, folds: Sequence[int]) -> tuple[dict[str, 
         for member, (train, val) in enumerate(cubes.folds(rest, N_MEMBERS, seed=1)):
             params = CLASSIFIER.model_copy(update={"trainer": _seeded(CLASSIFIER.trainer, number * N_MEMBERS + member)})
             series = {"train": train, "val": val}
-            checkpoint, _ = train_classifier(cubes.store, cubes.nodules, series, params, work / "classifier")
+            checkpoint, _ = train_classifier(cubes.coarse, cubes.nodules, series, params, work / "classifier")
             held_out = cubes.nodules[cubes.nodules["series_uid"].isin(val)]
-            quarters.append(classify_at(cubes.store, held_out, checkpoint, CLASSIFY))
-            logits.append(logit(classify_at(cubes.store, places, checkpoint, CLASSIFY)["class_probability"]))
+            quarters.append(classify_at(cubes.coarse, held_out, checkpoint, CLASSIFY))
+            logits.append(logit(classify_at(cubes.coarse, places, checkpoint, CLASSIFY)["class_probability"]))
         inner.append(_score(cubes, pd.concat(quarters))["auc"])
         outer.append(places.assign(class_probability=expit(np.mean(logits, axis=0))))
         print(f"fold {number}: inner AUC {inner[-1]:.3f}", flush=True)
-    metrics = _score(cubes, pd.concat(outer)) | {"inner_auc": float(np.mean(inner))}
+    told = pd.concat(outer)
+    by_size = _score(cubes, told.assign(class_probability=told["diameter_mm"] / told["diameter_mm"].max()))
+    metrics = _score(cubes, told) | {"inner_auc": float(np.mean(inner))}
+    metrics |= {name.replace("auc", "size_auc"): by_size[name] for name in ("auc", "auc_low", "auc_high")}
     return metrics, {"train": CLASSIFIER.model_dump(mode="json"), "use": CLASSIFY.model_dump(), "members": N_MEMBERS}
 
 
