@@ -8,14 +8,16 @@ number before the first ``_`` of its name. What is measured is what the project'
 
 - ``segment``: `train_segmenter` on four fifths of the patients, `segment_at` on the others; ROI Dice over all nodules.
 - ``classify``: malignancy <= 2 against >= 4 (one reader's rating; 3 is in neither class). Of the four fifths, each
-  quarter in turn sets the calibration of a classifier trained on the other three; the calibrated logits of
-  the four are averaged for the last fifth; positive from a probability of 0.5 on. AUC over all nodules of a class, each by classifiers that never saw
-  its patient.
+  quarter in turn sets the calibration of a classifier trained on the other three; for the last fifth the calibrated
+  logits of the four are averaged, and a nodule is called malignant from a probability of 0.5 on. AUC over all nodules
+  of a class, each judged by classifiers that never saw its patient.
 
 Intervals are from patients drawn with replacement. The folds are stratified by malignancy and the same in both parts.
 
-How the settings were chosen: by the AUC (Dice) on the inner quarters (a held-out part of the four fifths), of the folds
-0 and 2 only; the last fifths were looked at once, with the settings below.
+How the classifier's settings were chosen: a dozen of them (size of voxels and cube, both kinds of network, ratings as
+further targets) were compared by the AUC of inner quarters within two sets of four fifths. No fold's test fifth was
+looked at, but its patients lie in the other folds' four fifths, as they must: the AUC may flatter by what such a choice
+among a dozen can bring.
 """
 
 import argparse
