@@ -32,7 +32,7 @@ class MLflowEntry(Params):
         log: ``metrics`` (flat dictionary), ``history`` (table of step, name, value), ``artifact`` (the file or folder
             as it is) or ``model`` (a servable pyfunc model).
         folder: Artifact folder for ``artifact``; prefix of the metric names for ``metrics`` and ``history``.
-        loader: For ``model``: module with ``_load_pyfunc`` and ``example``, such as ``medpipe.serving.detector``.
+        loader: For ``model``: module with ``_load_pyfunc`` and ``example``, such as ``medpipe.serving.nodules``.
     """
 
     log: Literal["metrics", "history", "artifact", "model"]

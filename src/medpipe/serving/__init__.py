@@ -1,5 +1,9 @@
 """Trained networks as MLflow pyfunc models: one module a model, found by MLflow through its name; nothing is pickled.
 
-Each module has ``SIGNATURE``, ``prepare(checkpoint, folder)``, which fills the model's data folder and returns an input
-example, and ``_load_pyfunc(data_path)``, which MLflow calls to load the model.
+Each module has ``SIGNATURE``, ``prepare(path, folder)``, which fills the model's data folder from the catalog entry's
+file or folder and returns an input example, and ``_load_pyfunc(data_path)``, which MLflow calls to load the model.
 """
+
+from medpipe.serving.scan_input import as_input
+
+__all__ = ["as_input"]

@@ -16,8 +16,11 @@ from medpipe.ct.sources import provide
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.findings.algorithm import Algorithm, PositiveClass
 from medpipe.nodules.findings.instances import INSTANCE_DTYPES
+from medpipe.nodules.findings.models import Models
 from medpipe.nodules.segmentation.sizes import mask_sizes
 from tests.ct.phantom.conftest import SMALL
+from tests.nodules.findings.networks import ball_networks
+from tests.nodules.segmentation.conftest import Balls, balls  # noqa: F401 - a fixture
 
 INGEST = IngestCTParams(n_jobs=1, gate={"min_extent_mm": 50.0})
 PREPARE = PreprocessParams(spacing_mm=1.5, lungs={"min_volume_ml": 20.0}, n_jobs=1)
@@ -78,3 +81,9 @@ def dicom_case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     )
     provide(CTSourceParams(phantom=phantom, n_jobs=1), folder / "raw")
     return make_case(folder / "raw" / "dicom", folder / "work")
+
+
+@pytest.fixture(scope="session")
+def ball_models(balls: Balls, tmp_path_factory: pytest.TempPathFactory) -> Models:  # noqa: F811
+    """Networks that know the bright balls."""
+    return ball_networks(balls, tmp_path_factory.mktemp("networks"))
