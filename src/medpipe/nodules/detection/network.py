@@ -2,14 +2,16 @@
 
 Anchor-free detection after Zhou et al., "Objects as Points" (2019), in three dimensions. Feature maps start at stride
 2: the first layer folds each 2 x 2 x 2 block into eight channels (nothing is lost), which saves seven eighths of the
-arithmetic of full-resolution layers and is what makes training on a CPU possible.
+arithmetic of full-resolution layers and is what makes training on a CPU possible. For the same reason the level at
+stride 2, which costs as much as all others together, has two plain convolutions and the coarser ones residual blocks.
 """
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import torch
-from monai.networks.blocks import Convolution, UnetBasicBlock, UnetResBlock
+from monai.networks.blocks import Convolution, UnetResBlock
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,6 +27,7 @@ PRIOR_PROBABILITY = 0.01
 """Probability that a fresh network gives each cell (Lin et al., "Focal loss for dense object detection", 2017, 4.1)."""
 
 _GROUPS = 8
+_ACTIVATION = ("leakyrelu", {"negative_slope": 0.01, "inplace": True})  # as in MONAI's residual blocks
 _OUTPUTS = 5  # heat, offset z, y, x, log diameter
 
 
@@ -40,21 +43,17 @@ class CentreNet(nn.Module):
         channels = params.channels
         norm = ("group", {"num_groups": _GROUPS}) if params.norm == "group" else params.norm
         self.coarsest_stride = STRIDE ** len(channels)
-        self.stem = nn.Conv3d(STRIDE**3, channels[0], 3, padding=1)
+        block = partial(Convolution, 3, kernel_size=3, norm=norm, act=_ACTIVATION, adn_ordering="NA")
+        self.stem = block(in_channels=STRIDE**3, out_channels=channels[0])
         self.encoder = nn.ModuleList(
-            [
-                UnetResBlock(3, before, after, 3, stride, norm)
-                for before, after, stride in zip(
-                    channels[:1] + channels, channels, (1,) + (2,) * len(channels), strict=False
-                )
-            ]
+            [UnetResBlock(3, before, after, 3, 2, norm) for before, after in pairwise(channels)]
         )
         pairs = list(pairwise(channels))[::-1]
         self.lateral = nn.ModuleList(
             [Convolution(3, wide, narrow, kernel_size=1, conv_only=True) for narrow, wide in pairs]
         )
         self.decoder = nn.ModuleList([UnetResBlock(3, narrow, narrow, 3, 1, norm) for narrow, _ in pairs[:-1]])
-        self.decoder.append(UnetBasicBlock(3, channels[0], channels[0], 3, 1, norm))
+        self.decoder.append(block(in_channels=channels[0], out_channels=channels[0]))
         self.head = nn.Conv3d(channels[0], _OUTPUTS, 1)
         nn.init.normal_(self.head.weight, std=0.01)
         prior_logit = -math.log((1 - PRIOR_PROBABILITY) / PRIOR_PROBABILITY)
@@ -68,9 +67,8 @@ class CentreNet(nn.Module):
         features = self.stem(fold(image).contiguous(memory_format=self._layout))
         skips = []
         for block in self.encoder:
-            features = block(features)
             skips.append(features)
-        skips.pop()
+            features = block(features)
         for lateral, block in zip(self.lateral, self.decoder, strict=True):
             coarse = functional.interpolate(lateral(features), scale_factor=2.0, mode="nearest")
             features = block(coarse + skips.pop())
