@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from medpipe.core.errors import InputError
 from medpipe.nodules.classification.params import TargetParams
-from medpipe.nodules.classification.targets import both_classes, labelled
+from medpipe.nodules.classification.targets import require_both_classes, labelled
 
 FINDINGS = pd.DataFrame(
     {
@@ -79,4 +79,4 @@ def test_words_where_numbers_are_needed_are_named():
 def test_one_class_only_names_the_column_and_its_values():
     target = TargetParams(column="malignancy", positive_min=5, negative_max=4)
     with pytest.raises(InputError, match=r"0 positive and 5 negative.*'malignancy'.*4\.0: 1"):
-        both_classes(labelled(FINDINGS, target), target, FINDINGS)
+        require_both_classes(labelled(FINDINGS, target), target, FINDINGS)

@@ -64,7 +64,7 @@ def labelled(findings: pd.DataFrame, target: TargetParams) -> Labelled:
     return Labelled(table, int((~in_class).sum()), len(nodules) - len(known))
 
 
-def both_classes(divided: Labelled, target: TargetParams, findings: pd.DataFrame) -> None:
+def require_both_classes(divided: Labelled, target: TargetParams, findings: pd.DataFrame) -> None:
     """Refuses findings of which all are in one class.
 
     Raises:

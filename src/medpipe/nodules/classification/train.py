@@ -20,7 +20,7 @@ from medpipe.nodules.classification.calibration import (
 from medpipe.nodules.classification.inference import KIND, logits_at
 from medpipe.nodules.classification.module import ClassifierModule
 from medpipe.nodules.classification.params import TrainClassifierParams
-from medpipe.nodules.classification.targets import Labelled, both_classes, labelled
+from medpipe.nodules.classification.targets import Labelled, require_both_classes, labelled
 from medpipe.nodules.cubes import CubeBatches, Places
 from medpipe.nodules.evaluation.matching import POSITION
 from medpipe.nodules.preparation import common_preparation, stored
@@ -64,7 +64,7 @@ def train_classifier(
     spacing_mm, hu_window = common_preparation(store, [*train_uids, *val_uids])
     here = nodules[nodules["series_uid"].isin(train_uids)]
     train, val = (labelled(nodules[nodules["series_uid"].isin(uids)], params.target) for uids in (train_uids, val_uids))
-    both_classes(train, params.target, here)
+    require_both_classes(train, params.target, here)
     seed = params.trainer.seed
     seed_everything(seed)
     module = ClassifierModule(params)
