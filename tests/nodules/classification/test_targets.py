@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from medpipe.core.errors import InputError
 from medpipe.nodules.classification.params import TargetParams
-from medpipe.nodules.classification.targets import require_both_classes, labelled
+from medpipe.nodules.classification.targets import labelled, require_both_classes
 
 FINDINGS = pd.DataFrame(
     {

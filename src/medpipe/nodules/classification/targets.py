@@ -68,7 +68,7 @@ def require_both_classes(divided: Labelled, target: TargetParams, findings: pd.D
     """Refuses findings of which all are in one class.
 
     Raises:
-        InputError: It names the column and the values that it holds.
+        NothingToLearnError: It names the column and the values that it holds.
     """
     counts = divided.counts
     if counts["n_positive"] and counts["n_negative"]:

@@ -20,7 +20,7 @@ from medpipe.nodules.classification.calibration import (
 from medpipe.nodules.classification.inference import KIND, logits_at
 from medpipe.nodules.classification.module import ClassifierModule
 from medpipe.nodules.classification.params import TrainClassifierParams
-from medpipe.nodules.classification.targets import Labelled, require_both_classes, labelled
+from medpipe.nodules.classification.targets import Labelled, labelled, require_both_classes
 from medpipe.nodules.cubes import CubeBatches, Places
 from medpipe.nodules.evaluation.matching import POSITION
 from medpipe.nodules.preparation import common_preparation, stored
