@@ -17,6 +17,8 @@ from medpipe.nodules.pictures import at_operating_point
 from medpipe.nodules.report_numbers import (
     DETECTION_TILES,
     OPERATING_ROWS,
+    SEGMENTATION_TILES,
+    class_tiles,
     groups_table,
     label,
     measure,
@@ -39,9 +41,6 @@ GALLERIES = {
     "false alarm": ("False alarms", "probability", "the most probable first"),
 }
 """Outcome to title, the column they are sorted by, and that in words."""
-
-SEGMENTATION_TILES = ("dice", "detected_dice", "dice_detected", "dice_roi", "roi_dice")
-CLASSIFICATION_TILES = ("auc", "sensitivity", "specificity")
 
 _MEASURES = ("diameter_mm", "mask_diameter_mm", "long_axis_mm", "volume_mm3", "probability", "class_probability")
 
@@ -109,8 +108,7 @@ def evaluation_report(
     sections.append(Section("Scans", [_scans_table(judged, names, sources, scans)]))
     sections.append(Section("Findings", [_gallery(store, judged, mark, jumps, params) for mark in GALLERIES]))
     headline = tiles(metrics, DETECTION_TILES)
-    headline += tiles(segmentation_metrics or {}, SEGMENTATION_TILES, "Segmentation: ")
-    headline += tiles(classification_metrics or {}, CLASSIFICATION_TILES, "Classification: ")
+    headline += tiles(segmentation_metrics or {}, SEGMENTATION_TILES) + class_tiles(classification_metrics or {})
     n_patients = f" of {metrics['n_patients']:.0f} patients" if "n_patients" in metrics else ""
     subtitle = (
         f"{len(names)} scans{n_patients} with {metrics.get('n_nodules', 0):.0f} nodules. "

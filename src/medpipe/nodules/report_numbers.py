@@ -25,12 +25,24 @@ DEFINITIONS = {
     "tp": ("Nodules found", ""),
     "fn": ("Nodules missed", ""),
     "fp": ("False alarms", ""),
+    "detected_dice": ("Dice of detected nodules", "mask at the candidate that hit the nodule"),
+    "found_or_missed_dice": ("Dice, misses as 0", "as before, a nodule without candidate counts as 0"),
+    "roi_dice": ("Dice at known places", "mask at the centre of the known nodule"),
+    "scan_dice": ("Dice of whole scans", "all nodules of a scan against all masks of it"),
     "n_scans": ("Scans", ""),
     "n_patients": ("Patients", ""),
     "n_nodules": ("Nodules", ""),
 }
 """Metric to its name and its definition in words."""
 
+CLASS_DEFINITIONS = {
+    "auc": ("AUC", "area under the ROC curve of the class probability"),
+    "sensitivity": ("Sensitivity", "share of the positive findings that are called so"),
+    "specificity": ("Specificity", "share of the negative findings that are called so"),
+}
+"""The same for a classifier, whose cases are findings."""
+
+SEGMENTATION_TILES = ("detected_dice", "roi_dice", "scan_dice")
 DETECTION_TILES = (
     "cpm",
     "sensitivity",
@@ -46,7 +58,16 @@ OPERATING_ROWS = (
     "patient_auc", "cpm", "untrained_cpm",
 )  # fmt: skip
 
-_ABBREVIATIONS = {"auc": "AUC", "ppv": "PPV", "npv": "NPV", "iou": "IoU", "hd95": "HD95", "fp": "FP", "roi": "ROI"}
+_ABBREVIATIONS = {
+    "auc": "AUC",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "iou": "IoU",
+    "fp": "FP",
+    "roi": "ROI",
+    "dice": "Dice",
+    "hausdorff95": "Hausdorff 95",
+}
 _EXACT = 1e-9
 
 
@@ -82,11 +103,20 @@ def label(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def tiles(metrics: Mapping[str, float], names: Iterable[str], prefix: str = "") -> list[Tile]:
+def tiles(metrics: Mapping[str, float], names: Iterable[str]) -> list[Tile]:
     """A tile for each of ``names`` that is there."""
     return [
-        Tile(prefix + label(name), number(metrics[name]), interval(metrics, name), DEFINITIONS.get(name, ("", ""))[1])
+        Tile(label(name), number(metrics[name]), interval(metrics, name), DEFINITIONS[name][1])
         for name in names
+        if name in metrics
+    ]
+
+
+def class_tiles(metrics: Mapping[str, float]) -> list[Tile]:
+    """A classifier's tiles."""
+    return [
+        Tile(f"Classification: {title}", number(metrics[name]), interval(metrics, name), definition)
+        for name, (title, definition) in CLASS_DEFINITIONS.items()
         if name in metrics
     ]
 
