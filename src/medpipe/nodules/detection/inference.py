@@ -1,6 +1,6 @@
 """The detector at work: candidates of whole scans."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Protocol
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from medpipe.core.errors import InputError
@@ -62,7 +62,7 @@ class Searchable(Protocol):
         """Mask of the places where candidates may lie, 0 outside."""
 
 
-def load_network(checkpoint: Checkpoint) -> CentreNet:
+def load_network(checkpoint: Checkpoint) -> nn.Module:
     """Rebuilds the network of a checkpoint, ready for inference.
 
     Raises:
@@ -70,15 +70,24 @@ def load_network(checkpoint: Checkpoint) -> CentreNet:
     """
     if checkpoint.kind != KIND:
         raise InputError(f"checkpoint kind is {checkpoint.kind!r}, expected {KIND!r}: give a detector's checkpoint")
-    network = CentreNet(DetectorParams(**checkpoint.params["detector"]))
+    network = _build(checkpoint)
     network.load_state_dict(checkpoint.weights)
     return network.eval()
+
+
+def _build(checkpoint: Checkpoint) -> nn.Module:
+    params = DetectorParams(**checkpoint.params["detector"])
+    if params.kind == "retinanet":
+        from medpipe.nodules.detection.retinanet import build_retinanet
+
+        return build_retinanet(params.retinanet, checkpoint.params["spacing_mm"])
+    return CentreNet(params)
 
 
 def untrained(checkpoint: Checkpoint, seed: int = 0) -> Checkpoint:
     """The same network with fresh weights: the control that shows what training brought."""
     seed_everything(seed)
-    network = CentreNet(DetectorParams(**checkpoint.params["detector"]))
+    network = _build(checkpoint)
     return Checkpoint(checkpoint.kind, network.state_dict(), checkpoint.params, {"untrained_seed": seed})
 
 
@@ -112,15 +121,24 @@ def detect(
     if reducer is not None:
         check_detector(checkpoint, reducer)
         second = SecondLook(reducer, device)
+    find = _way_to_search(checkpoint)
     tables = [empty_candidates()]
     for uid in track(series_uids, "Searching scans for nodules"):
         scan = store.open(uid)
         check_preparation(uid, scan, checkpoint)
-        found = search(network, scan, params, device)
+        found = find(network, scan, params, device)
         found = found if second is None else second.rescore(scan, found)
         tables.append(found.assign(series_uid=uid))
     table = pd.concat(tables, ignore_index=True)
     return table[list(CANDIDATE_DTYPES)].astype(CANDIDATE_DTYPES)
+
+
+def _way_to_search(checkpoint: Checkpoint) -> Callable[..., pd.DataFrame]:
+    if DetectorParams(**checkpoint.params["detector"]).kind == "retinanet":
+        from medpipe.nodules.detection.retinanet_search import search_boxes
+
+        return search_boxes
+    return search
 
 
 def empty_candidates() -> pd.DataFrame:

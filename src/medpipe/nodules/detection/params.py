@@ -5,20 +5,25 @@ from typing import Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from medpipe.core.params import Params
+from medpipe.nodules.detection.retinanet_params import RetinaNetParams
 from medpipe.nodules.params import AugmentParams, CubeNetworkParams, CubeParams
 from medpipe.training.params import OptimizerParams, TrainerParams
 
 
 class DetectorParams(Params):
-    """Shape of the network (`medpipe.nodules.detection.network.CentreNet`).
+    """Shape of the network (`medpipe.nodules.detection.network.CentreNet`), or the peer in its place.
 
     Attributes:
+        kind: Ours, or MONAI's RetinaNet, on the same patches and with the same form of result.
         channels: Feature channels at strides 2, 4, 8 ... of the input.
         norm: Normalisation. Batch statistics keep a voxel's score independent of the tile it is computed in.
+        retinanet: Shape of the peer; ``channels`` and ``norm`` are not used then.
     """
 
+    kind: Literal["centre_net", "retinanet"] = "centre_net"
     channels: tuple[PositiveInt, ...] = Field((16, 32, 64), min_length=2)
     norm: Literal["batch", "instance", "group"] = "batch"
+    retinanet: RetinaNetParams = RetinaNetParams()
 
 
 class SamplingParams(Params):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ from medpipe.nodules.preparation import common_preparation, stored
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.data import StepSampler, loader
 from medpipe.training.fit import fit
+from medpipe.training.module import NetworkModule
 from medpipe.training.seeds import seed_everything
 
 _VALIDATION_SEED = 7_919  # validation patches are the same in every run of the same data, whatever the training's seed
@@ -62,7 +64,7 @@ def train_detector(
             f"{store.folder}: the {len(train_uids)} training scans have no nodule; check ct_nodules and ct_splits."
         )
     seed_everything(seed)
-    module = DetectorModule(params, spacing_mm)
+    module = _module(params, spacing_mm)
     sampler = StepSampler(lambda: module.global_step, min(params.validate_every_n_steps, params.trainer.max_steps))
     val_loader = None
     if val_uids:
@@ -104,6 +106,14 @@ def train_detector(
         },
     )
     return _with_operating_point(checkpoint, history, store, nodules, val_uids, params)
+
+
+def _module(params: TrainDetectorParams, spacing_mm: float) -> NetworkModule[Any]:
+    if params.detector.kind == "retinanet":
+        from medpipe.nodules.detection.retinanet_module import RetinaNetModule
+
+        return RetinaNetModule(params, spacing_mm)
+    return DetectorModule(params, spacing_mm)
 
 
 def _with_operating_point(
