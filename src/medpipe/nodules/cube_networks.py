@@ -16,7 +16,7 @@ _CONVOLUTION_EDGE = 3
 class LungNoduleDetector(nn.Module):
     """The classic 3D CNN on candidate cubes: convolutions with pooling, then two fully connected layers.
 
-    Each stage is Conv3d 3 x 3 x 3, batch normalisation, ReLU and max pooling by 2. Input B x 1 x E x E x E in [0, 1],
+    Each stage is Conv3d 3 x 3 x 3, max pooling by 2, batch normalisation and ReLU. Input B x 1 x E x E x E in [0, 1],
     output logits B x n_outputs. After Dou et al., "Multilevel contextual 3-D CNNs for false positive reduction in
     pulmonary nodule detection", IEEE TBME 64 (2017), with the normalisation that came later.
 
@@ -40,7 +40,8 @@ class LungNoduleDetector(nn.Module):
         stages: list[nn.Module] = []
         for before, after in zip((1, *channels), channels, strict=False):
             convolution = nn.Conv3d(before, after, _CONVOLUTION_EDGE, padding=_CONVOLUTION_EDGE // 2, bias=False)
-            stages += [convolution, nn.BatchNorm3d(after), nn.ReLU(inplace=True), nn.MaxPool3d(2)]
+            # Pooled first: the greatest value stays the greatest, and the rest goes through an eighth of the voxels
+            stages += [convolution, nn.MaxPool3d(2), nn.BatchNorm3d(after), nn.ReLU(inplace=True)]
         self.features = nn.Sequential(*stages)
         n_features = channels[-1] * (edge // 2 ** len(channels)) ** 3
         if n_features == 0:
