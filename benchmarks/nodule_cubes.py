@@ -90,9 +90,9 @@ SEGMENT = SegmentParams(roi_edge=48, batch_size=4, mirror_average=True)
 MALIGNANCY = TargetParams(column="malignancy", positive_min=4, negative_max=2)
 CLASSIFIER = TrainClassifierParams(
     target=MALIGNANCY,
-    network=CubeNetworkParams(),
-    cubes=CubeParams(edge=20, batch_size=12, jitter_voxels=2),
-    trainer=TrainerParams(max_steps=130, devices=1),
+    network=CubeNetworkParams(kind="resnet", resnet_width=8),
+    cubes=CubeParams(edge=20, batch_size=8, jitter_voxels=2),
+    trainer=TrainerParams(max_steps=150, devices=1),
     optimizer=OptimizerParams(learning_rate=2e-3),
     augment=AugmentParams(),
 )
