@@ -59,9 +59,12 @@ def test_a_place_at_the_edge_of_the_scan_has_a_mask_inside_it(balls: Balls, tmp_
     geometry = balls.store.open(uid).geometry
     x, y, z = geometry.to_world([(0, 0, 0)])[0]
     places = pd.DataFrame({"series_uid": [uid], "x_mm": [x], "y_mm": [y], "z_mm": [z]})
-    everything = PARAMS.model_copy(update={"threshold": 1e-9})
-    _, masks = segment_at(balls.store, places, bright_checkpoint(), everything, tmp_path)
-    assert masks.read(uid)[1][1].start_zyx == (0, 0, 0)
+    everything = bright_checkpoint()
+    everything.weights["unet.output_block.conv.conv.bias"].fill_(1e4)
+    _, masks = segment_at(balls.store, places, everything, PARAMS, tmp_path)
+    mask = masks.read(uid)[1][1]
+    assert mask.start_zyx == (0, 0, 0)
+    assert mask.voxels.shape == (12, 12, 12)  # the half of a cube of 24 that lies in the scan
 
 
 def test_masks_of_an_earlier_call_are_gone(balls: Balls, tmp_path: Path):
