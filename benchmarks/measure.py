@@ -37,15 +37,21 @@ def in_fresh_process(script: Path, task: str, **arguments: Any) -> dict[str, Any
     return result
 
 
-def timed(work: Callable[[], object], repeats: int) -> dict[str, float]:
-    """Medians of ``repeats`` runs after one that is not counted (compilation, imports inside functions).
+def timed(work: Callable[[], object], repeats: int, *, warm_up: bool = True) -> dict[str, float]:
+    """Medians of ``repeats`` runs, after one that is not counted (compilation, imports inside functions).
+
+    Args:
+        work: What is run.
+        repeats: Counted runs.
+        warm_up: Whether there is an uncounted one; not where it would take minutes and change nothing.
 
     Returns:
         ``cpu_s`` (user and system, children included), ``wall_s``, and the lowest and highest CPU seconds;
         ``peak_gb``: highest resident memory of the process during the counted runs; ``before_gb``: before the first.
     """
     before_gb = _status_gb("VmRSS")
-    work()
+    if warm_up:
+        work()
     _reset_peak()
     cpu, wall = [], []
     for _ in range(repeats):

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.params import CubeParams
-from medpipe.training.data import rank
+from medpipe.training.data import SERIES_UIDS, rank
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Places:
         return len(self.series_uids)
 
 
-class CubeBatches(Dataset[dict[str, torch.Tensor]]):
+class CubeBatches(Dataset[dict[str, Any]]):
     """Batches of cubes; batch number ``step`` is always the same one.
 
     An item has ``image`` (uint8, B x E x E x E), ``target`` (float32, B), ``mask`` (bool, as the image: the
-    voxels of the place's own finding; only with ``masks``) and ``step``.
+    voxels of the place's own finding; only with ``masks``), ``step``, and ``series_uids`` of the scans they are from.
 
     Args:
         store: The scans.
@@ -58,10 +58,10 @@ class CubeBatches(Dataset[dict[str, torch.Tensor]]):
         self._masks = masks
         self._shares = np.cumsum(places.weights) / places.weights.sum()
 
-    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, step: int) -> dict[str, Any]:
         generator = np.random.default_rng((self._seed, step, rank()))
         edge, most = self._params.edge, self._params.jitter_voxels
-        images, masks, targets = [], [], []
+        images, masks, targets, uids = [], [], [], []
         for _ in range(self._params.batch_size):
             index = int(np.searchsorted(self._shares, generator.random(), side="right"))
             place = self._places.centres[index] + generator.uniform(-most, most, size=3)
@@ -69,12 +69,14 @@ class CubeBatches(Dataset[dict[str, torch.Tensor]]):
             start = corner(place, edge)
             images.append(scan.patch(start, (edge, edge, edge)))
             targets.append(self._places.targets[index])
+            uids.append(self._places.series_uids[index])
             if self._masks:
                 masks.append(scan.label_patch(start, (edge, edge, edge)) == self._places.numbers[index])
         batch: dict[str, Any] = {
             "image": torch.from_numpy(np.stack(images)),
             "target": torch.tensor(np.asarray(targets, dtype=np.float32)),
             "step": torch.tensor(step),
+            SERIES_UIDS: uids,
         }
         return batch | ({"mask": torch.from_numpy(np.stack(masks))} if self._masks else {})
 

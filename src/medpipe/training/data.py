@@ -11,6 +11,9 @@ BATCHES_AHEAD = 4
 """Batches that each worker prepares before they are asked for: evens out scans that take longer to read."""
 
 
+SERIES_UIDS = "series_uids"
+"""Entry of a batch that says which scans it was cut from, a list of str; errors in training name them."""
+
 _RANK_VARIABLES = ("RANK", "SLURM_PROCID")  # of torchrun and our own processes; of SLURM
 
 
@@ -41,7 +44,7 @@ class StepSampler(Sampler[int]):
         return self._epoch_steps
 
 
-class StepLoader(DataLoader[dict[str, torch.Tensor]]):
+class StepLoader(DataLoader[dict[str, Any]]):
     """Data loader whose place is the training's step counter: it resumes exactly and has no state of its own."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -52,7 +55,7 @@ class StepLoader(DataLoader[dict[str, torch.Tensor]]):
         """Nothing to restore."""
 
 
-def loader(batches: Dataset[dict[str, torch.Tensor]], steps: Sampler[int] | range, n_workers: int) -> StepLoader:
+def loader(batches: Dataset[dict[str, Any]], steps: Sampler[int] | range, n_workers: int) -> StepLoader:
     """Data loader over the batches numbered ``steps``, in this order whatever ``n_workers`` is.
 
     Args:

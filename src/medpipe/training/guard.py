@@ -9,9 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from medpipe.core.errors import InputError
-
-SERIES_UIDS = "series_uids"
-"""Entry of a batch that says which scans it was cut from, a list of str."""
+from medpipe.training.data import SERIES_UIDS
 
 
 class StopAtNaN(Callback):
