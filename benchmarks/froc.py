@@ -48,6 +48,11 @@ def main() -> None:
     taken: dict[str, dict[str, Any]] = {}
     for task in ROWS:
         taken[task] = in_fresh_process(TASKS, task, data=str(options.data), repeats=options.repeats)
+    counts = [
+        {key: taken[task][key] for key in ("tp", "fp", "ignored", "doubles")} for task in ("match", "plain_match")
+    ]
+    if counts[0] != counts[1]:
+        raise SystemExit(f"the two matchings differ: {counts}")
     rows, ours = [], {}
     for task, (what, who) in ROWS.items():
         numbers = taken[task]

@@ -70,8 +70,8 @@ def plain_match(data: str, repeats: int) -> dict[str, Any]:
 
     def work() -> dict[str, float]:
         counts = dict.fromkeys(("tp", "fp", "ignored", "doubles"), 0)
-        marks_of = dict(candidates.groupby("series_uid"))
-        findings_of = dict(findings.groupby("series_uid"))
+        marks_of = dict(list(candidates.groupby("series_uid")))
+        findings_of = dict(list(findings.groupby("series_uid")))
         for uid in uids:
             marks = marks_of.get(uid, candidates.iloc[:0])[["x_mm", "y_mm", "z_mm", "probability"]].to_numpy()
             if len(marks) > MAX_MARKS:

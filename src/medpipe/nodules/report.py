@@ -19,7 +19,7 @@ from medpipe.nodules.report_numbers import (
     OPERATING_ROWS,
     SEGMENTATION_TILES,
     class_tiles,
-    groups_table,
+    group_tables,
     label,
     measure,
     metrics_table,
@@ -41,6 +41,11 @@ GALLERIES = {
     "false alarm": ("False alarms", "probability", "the most probable first"),
 }
 """Outcome to title, the column they are sorted by, and that in words."""
+
+ONE_VALUE_NOTE = (
+    "An interval of one value means that no drawn set differs from the scans as they are: with few cases it is too "
+    "narrow to be believed."
+)
 
 _MEASURES = ("diameter_mm", "mask_diameter_mm", "long_axis_mm", "volume_mm3", "probability", "class_probability")
 
@@ -98,7 +103,8 @@ def evaluation_report(
     curve = curves[curves["network"] == "trained"] if "network" in curves else curves
     control = curves[curves["network"] == "untrained"] if "network" in curves else curves.iloc[:0]
     detection: list[Block] = [froc_chart(curve, control if len(control) else None), rates_table(curve)]
-    detection += [metrics_table("At the operating threshold", metrics, OPERATING_ROWS), groups_table(metrics)]
+    detection.append(metrics_table("At the operating threshold", metrics, OPERATING_ROWS, ONE_VALUE_NOTE))
+    detection += group_tables(metrics)
     sections = [Section("Detection", detection)]
     if segmentation_metrics is not None:
         sections.append(_task_section("Segmentation", segmentation_metrics, segmentation_table, None))

@@ -30,7 +30,9 @@ DEFINITIONS = {
     "roi_dice": ("Dice at known places", "mask at the centre of the known nodule"),
     "scan_dice": ("Dice of whole scans", "all nodules of a scan against all masks of it"),
     "n_scans": ("Scans", ""),
+    "n_scans_without_nodule": ("Scans without nodule", ""),
     "n_patients": ("Patients", ""),
+    "n_patients_without_nodule": ("Patients without nodule", ""),
     "n_nodules": ("Nodules", ""),
 }
 """Metric to its name and its definition in words."""
@@ -53,9 +55,10 @@ DETECTION_TILES = (
     "patient_auc",
 )
 OPERATING_ROWS = (
-    "n_scans", "n_patients", "n_nodules", "operating_threshold", "tp", "fn", "fp", "sensitivity", "precision", "f1",
-    "fp_per_scan", "specificity", "candidate_specificity", "scan_auc", "patient_sensitivity", "patient_specificity",
-    "patient_auc", "cpm", "untrained_cpm",
+    "n_scans", "n_scans_without_nodule", "n_patients", "n_patients_without_nodule", "n_nodules",
+    "operating_threshold", "tp", "fn", "fp", "sensitivity", "precision", "f1", "fp_per_scan", "specificity",
+    "candidate_specificity", "scan_auc", "patient_sensitivity", "patient_specificity", "patient_auc", "cpm",
+    "untrained_cpm",
 )  # fmt: skip
 
 _ABBREVIATIONS = {
@@ -69,6 +72,7 @@ _ABBREVIATIONS = {
     "hausdorff95": "Hausdorff 95",
 }
 _EXACT = 1e-9
+_SOURCE = "source_"
 
 
 def number(value: float) -> str:
@@ -121,12 +125,14 @@ def class_tiles(metrics: Mapping[str, float]) -> list[Tile]:
     ]
 
 
-def metrics_table(caption: str, metrics: Mapping[str, float], names: Iterable[str] | None = None) -> Table:
+def metrics_table(
+    caption: str, metrics: Mapping[str, float], names: Iterable[str] | None = None, note: str = ""
+) -> Table:
     """One row a metric, with its interval; ``names`` chooses and orders them, None takes all."""
     bounds = {f"{name}{end}" for name in metrics for end in ("_low", "_high")}
     chosen = [name for name in (metrics if names is None else names) if name in metrics and name not in bounds]
     rows = [[label(name), number(metrics[name]), interval(metrics, name)] for name in chosen]
-    return Table(caption, ["", "value", "interval"], rows)
+    return Table(caption, ["", "value", "interval"], rows, note)
 
 
 def rates_table(curve: pd.DataFrame) -> Table:
@@ -142,23 +148,30 @@ def rates_table(curve: pd.DataFrame) -> Table:
     )
 
 
-def groups_table(metrics: Mapping[str, float]) -> Table:
-    """Sensitivity by size, texture and source at the operating threshold."""
+def group_tables(metrics: Mapping[str, float]) -> list[Table]:
+    """Sensitivity by size and texture, and what is known by source, at the operating threshold; those with groups."""
     groups = [name.removeprefix("n_nodules_") for name in metrics if name.startswith("n_nodules_")]
+    of_nodules = [group for group in groups if not group.startswith(_SOURCE)]
+    sources = [group for group in groups if group.startswith(_SOURCE)]
+    tables = [
+        ("By size and texture", of_nodules, {"sensitivity": "sensitivity"}),
+        ("By source", sources, {"cpm": "CPM", "sensitivity": "sensitivity", "fp_per_scan": "false alarms a scan"}),
+    ]
+    return [_group_table(caption, metrics, members, measures) for caption, members, measures in tables if members]
+
+
+def _group_table(
+    caption: str, metrics: Mapping[str, float], groups: Sequence[str], measures: Mapping[str, str]
+) -> Table:
     rows = []
     for group in groups:
-        of_source = [
-            f"{number(metrics[name])} ({interval(metrics, name)})" if name in metrics else ""
-            for name in (f"cpm_{group}", f"fp_per_scan_{group}")
-        ]
-        sensitivity = f"sensitivity_{group}"
-        found = number(metrics[sensitivity]) if sensitivity in metrics else "–"
-        name = label(group.replace("source_", "source: ", 1))
-        rows.append([name, f"{metrics[f'n_nodules_{group}']:.0f}", found, interval(metrics, sensitivity), *of_source])
-    columns = ["", "nodules", "sensitivity", "interval", "CPM", "false alarms a scan"]
-    if not any(row[4] or row[5] for row in rows):
-        columns, rows = columns[:4], [row[:4] for row in rows]
-    return Table("By size, texture and source at the operating threshold", columns, rows)
+        row = [label(group.removeprefix(_SOURCE)), f"{metrics[f'n_nodules_{group}']:.0f}"]
+        for measure_name in measures:
+            name = f"{measure_name}_{group}"
+            row += [number(metrics[name]) if name in metrics else "–", interval(metrics, name)]
+        rows.append(row)
+    columns = ["", "nodules", *(column for name in measures.values() for column in (name, "interval"))]
+    return Table(caption, columns, rows)
 
 
 def plain_table(caption: str, table: pd.DataFrame, columns: Sequence[str], folded: bool = True) -> Table:

@@ -34,7 +34,8 @@ def metrics() -> dict[str, float]:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("n_scans", 4), ("n_nodules", 3), ("tp", 2), ("fn", 1), ("fp", 1), ("sensitivity", 2 / 3), ("precision", 2 / 3),
+        ("n_scans", 4), ("n_scans_without_nodule", 2), ("n_nodules", 3),
+        ("tp", 2), ("fn", 1), ("fp", 1), ("sensitivity", 2 / 3), ("precision", 2 / 3),
         ("f1", 2 / 3), ("fp_per_scan", 0.25), ("specificity", 0.5), ("candidate_specificity", 2 / 3), ("scan_auc", 1.0),
         ("sensitivity_under_6mm", 1), ("sensitivity_6_to_10mm", 0), ("sensitivity_over_10mm", 1),
         ("sensitivity_solid", 1), ("sensitivity_ground_glass", 0), ("operating_threshold", 0.5),
@@ -127,6 +128,7 @@ def test_results_by_patient():
     patients = {"a": "p", "b": "q", "c": "p", "d": "r"}
     metrics = evaluate(table("candidates"), table("findings"), SCANS, PARAMS, 0.5, patients=patients).metrics
     assert metrics["n_patients"] == 3
+    assert metrics["n_patients_without_nodule"] == 1
     assert metrics["patient_sensitivity"] == 1
     assert metrics["patient_specificity"] == 1
     assert metrics["patient_auc"] == 1

@@ -54,16 +54,16 @@ def evaluate(
     - ``tp``, ``fn``: nodules with and without an alarm within their radius; ``fp``: alarms that hit no finding at all
       (alarms on irrelevant findings, and second alarms on a nodule, count nowhere);
     - ``sensitivity`` tp / (tp + fn), ``precision`` tp / (tp + fp), ``f1`` their harmonic mean, ``fp_per_scan``;
-    - ``specificity``: share of the scans without a nodule that have no false alarm;
+    - ``specificity``: share of the ``n_scans_without_nodule`` that have no false alarm;
     - ``candidate_specificity``: share of the candidates that hit no finding that stay below the threshold;
     - ``sensitivity_<size>`` by diameter and ``sensitivity_<texture>``, where nodules have a texture, each with
       ``n_nodules_<group>``;
     - ``scan_auc``: area under the ROC curve of "this scan has a nodule" by the scan's most probable candidate.
 
     With ``sources``: ``cpm_source_<name>``, ``sensitivity_source_<name>`` and ``fp_per_scan_source_<name>``. With
-    ``patients``: ``n_patients``, ``patient_sensitivity`` (share of the patients with a nodule of whom an alarm hits
-    one in any scan), ``patient_specificity`` (share of the patients without a nodule who have no false alarm in any
-    scan) and ``patient_auc`` (by the most probable candidate of all scans of a patient).
+    ``patients``: ``n_patients``, ``n_patients_without_nodule``, ``patient_sensitivity`` (share of the patients with a
+    nodule of whom an alarm hits one in any scan), ``patient_specificity`` (share of the patients without a nodule who
+    have no false alarm in any scan) and ``patient_auc`` (by the most probable candidate of all scans of a patient).
 
     Every share has an interval ``_low``, ``_high`` from the same sets of scans, drawn with replacement. The official
     numbers are always drawn by scan; the others by patient where ``patients`` is given, and then the CPM has a second

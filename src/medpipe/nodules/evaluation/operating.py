@@ -45,7 +45,7 @@ def operating_metrics(
     counts = _counts_per_scan(matching, thresholds, sources)
     totals = counts.sum()
     tp, fp, fn = (float(totals[name]) for name in ("tp", "fp", "fn"))
-    metrics = {"tp": tp, "fp": fp, "fn": fn}
+    metrics = {"n_scans_without_nodule": float(totals["healthy"]), "tp": tp, "fp": fp, "fn": fn}
     draws = _draws(len(counts), params, patients)
     samples = pd.DataFrame(draws @ counts.to_numpy(), columns=counts.columns)
     for name, (above, below) in _shares(counts).items():
@@ -155,7 +155,7 @@ def _patient_metrics(
     people = by_patient.agg({"nodules": "sum", "tp": "sum", "fp": "sum", "score": "max"})
     ill = people["nodules"].to_numpy() > 0
     draws = drawn_scans(len(people), params.n_bootstraps, params.seed)
-    metrics = {"n_patients": float(len(people))}
+    metrics = {"n_patients": float(len(people)), "n_patients_without_nodule": float((~ill).sum())}
     shares = {
         "patient_sensitivity": (ill, people["tp"].to_numpy() > 0),
         "patient_specificity": (~ill, people["fp"].to_numpy() == 0),
