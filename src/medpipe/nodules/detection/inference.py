@@ -200,15 +200,27 @@ def _search_tile(
     allowed = functional.max_pool3d(lung[None, None].float(), STRIDE)[0, 0] > 0
     if not bool(allowed.any()):
         return torch.zeros((0, 5), device=device)
-    halo = -(-params.halo // network.coarsest_stride) * network.coarsest_stride
-    outer = [first - halo for first in start]
-    image = torch.from_numpy(scan.patch(outer, [length + 2 * halo for length in shape])).to(device)
+    before, after = _halo(scan.shape, start, shape, params.halo, network.coarsest_stride)
+    outer = [first - margin for first, margin in zip(start, before, strict=True)]
+    edges = [sum(lengths) for lengths in zip(before, shape, after, strict=True)]
+    image = torch.from_numpy(scan.patch(outer, edges)).to(device)
     output = _output(network, image[None, None].float() / _UINT8_MAX, params.flip_average)
-    margin = halo // STRIDE
-    allowed = functional.pad(allowed, [margin] * 6)
+    margins = [margin // STRIDE for sides in zip(before, after, strict=True) for margin in sides]
+    allowed = functional.pad(allowed, margins[4:] + margins[2:4] + margins[:2])  # torch pads the last axis first
     peaks = find_peaks(output, allowed, params.min_probability, _PEAKS_PER_CANDIDATE * params.max_candidates)
     peaks[:, 1:4] += torch.tensor(outer, dtype=peaks.dtype, device=device)
     return peaks
+
+
+def _halo(
+    volume: Sequence[int], start: Sequence[int], shape: Sequence[int], halo: int, multiple: int
+) -> tuple[list[int], list[int]]:
+    """Voxels before and after a tile along each axis that the network sees too: up to the faces of the volume."""
+    wanted = -(-halo // multiple) * multiple
+    ends = [-(-size // multiple) * multiple for size in volume]
+    before = [min(wanted, first) for first in start]
+    after = [max(0, min(wanted, end - first - length)) for end, first, length in zip(ends, start, shape, strict=True)]
+    return before, after
 
 
 def _output(network: CentreNet, image: Tensor, flip_average: bool) -> Tensor:

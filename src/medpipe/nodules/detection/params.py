@@ -37,6 +37,8 @@ class SamplingParams(Params):
             rest lies anywhere in the lungs.
         border_voxels: A nodule's centre keeps this distance from the faces of the patch drawn around it; otherwise it
             lies anywhere, so that the network cannot learn "nodules are in the middle".
+        balance: How much more often rare kinds of nodules (by size and texture) are drawn: 0 draws every nodule alike
+            often, 1 every kind.
         points_per_scan: Places of each of the two negative kinds that are remembered a scan.
         n_workers: Processes that read patches beside the training process; 0 reads in it.
     """
@@ -46,6 +48,7 @@ class SamplingParams(Params):
     lesion_share: float = Field(0.5, ge=0, le=1)
     hard_share: float = Field(0.4, ge=0, le=1)
     border_voxels: PositiveInt = 5
+    balance: float = Field(0.5, ge=0, le=1)
     points_per_scan: PositiveInt = 150
     n_workers: int = Field(0, ge=0)
 
@@ -127,6 +130,7 @@ class TrainReducerParams(Params):
         optimizer: Learning rate, its schedule, and the moving average of the weights.
         detection: Search of the training and validation scans for candidates.
         positive_share: Share of cubes around a nodule.
+        balance: As in the sampling of the detector's patches.
         validate_every_n_steps: Distance of the points of the validation loss.
         val_batches: Validation batches a point.
         operating_fp_per_scan: False alarms a scan, on validation scans, at which the threshold of both stages together
@@ -140,6 +144,7 @@ class TrainReducerParams(Params):
     optimizer: OptimizerParams = OptimizerParams()
     detection: DetectParams = DetectParams(min_probability=0.001)
     positive_share: float = Field(0.5, gt=0, lt=1)
+    balance: float = Field(0.5, ge=0, le=1)
     validate_every_n_steps: PositiveInt = 100
     val_batches: PositiveInt = 4
     operating_fp_per_scan: PositiveFloat = 1.0

@@ -17,6 +17,7 @@ from medpipe.core.errors import NothingToLearnError
 from medpipe.core.fingerprint import digest
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.cubes import CubeBatches, Places
+from medpipe.nodules.detection.balance import draw_weights
 from medpipe.nodules.detection.combination import Combination, fit_combination
 from medpipe.nodules.detection.inference import detect
 from medpipe.nodules.detection.operating_point import choose_operating_point, has_nodules
@@ -133,26 +134,28 @@ def places_of(
         series_uids: The scans.
         params: Of the training: shares of the two.
     """
-    found, alarms = dict(iter(nodules.groupby("series_uid"))), dict(iter(candidates.groupby("series_uid")))
+    known = nodules[nodules["series_uid"].isin(series_uids)]
+    known = known.assign(weight=draw_weights(known, params.balance))
+    found, alarms = dict(iter(known.groupby("series_uid"))), dict(iter(candidates.groupby("series_uid")))
     uids: list[str] = []
     centres, targets = [np.zeros((0, 3))], [np.zeros(0, dtype=np.float32)]
+    weights = [np.zeros(0)]
     for uid in series_uids:
         geometry = store.open(uid).geometry
-        here, raised = found.get(uid, nodules.iloc[:0]), alarms.get(uid, candidates.iloc[:0])
-        real = here.loc[here["kind"] == "nodule", POSITION].to_numpy(np.float64)
-        false = raised.loc[_away(raised, here), POSITION].to_numpy(np.float64)
-        places = np.concatenate([real, false])
+        here, raised = found.get(uid, known.iloc[:0]), alarms.get(uid, candidates.iloc[:0])
+        real = here[here["kind"] == "nodule"]
+        false = raised[_away(raised, here)]
+        places = pd.concat([real[POSITION], false[POSITION]]).to_numpy(np.float64)
         centres.append(geometry.to_voxel(places) if len(places) else places)
         targets.append(np.repeat(np.array([1, 0], dtype=np.float32), [len(real), len(false)]))
+        weights += [real["weight"].to_numpy(np.float64), np.ones(len(false))]
         uids += [uid] * len(places)
-    target = np.concatenate(targets)
-    n_positive = int(target.sum())
-    if n_positive in (0, len(target)):
+    target, weight = np.concatenate(targets), np.concatenate(weights)
+    if target.all() or not target.any():
         return None
-    weights = np.where(
-        target > 0, params.positive_share / n_positive, (1 - params.positive_share) / (len(target) - n_positive)
-    )
-    return Places(uids, np.concatenate(centres), target, np.zeros(len(target), dtype=np.int64), weights)
+    for value, share in ((1, params.positive_share), (0, 1 - params.positive_share)):
+        weight[target == value] *= share / weight[target == value].sum()
+    return Places(uids, np.concatenate(centres), target, np.zeros(len(target), dtype=np.int64), weight)
 
 
 def _away(candidates: pd.DataFrame, findings: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":

@@ -13,11 +13,12 @@ from torch.utils.data import Dataset
 
 from medpipe.core.parallel import parallel
 from medpipe.ct.store import ScanStore
+from medpipe.nodules.detection.balance import draw_weights
 from medpipe.nodules.detection.lookalikes import lookalikes
 from medpipe.nodules.detection.params import SamplingParams
 from medpipe.nodules.detection.targets import IRRELEVANT, NODULE
 from medpipe.nodules.evaluation.matching import POSITION, diameters_mm
-from medpipe.training.data import rank
+from medpipe.training.data import SERIES_UIDS, rank
 
 _CLEARANCE_MM = 5.0  # a hard negative keeps this distance from the rim of every finding
 
@@ -34,6 +35,7 @@ class ScanPlaces:
         centres: n x 3.
         diameters_mm: n.
         kinds: n, `NODULE` or `IRRELEVANT`.
+        weights: n, how often each is drawn, relative to the others (`medpipe.nodules.detection.balance`).
         hard: m x 3 voxels of places in the lungs that look like a nodule and are no finding.
         lung: m x 3 voxels anywhere in the lung mask.
     """
@@ -42,6 +44,7 @@ class ScanPlaces:
     centres: FloatArray
     diameters_mm: FloatArray
     kinds: IntArray
+    weights: FloatArray
     hard: IntArray
     lung: IntArray
 
@@ -50,8 +53,10 @@ def scan_places(
     store: ScanStore, findings: pd.DataFrame, series_uids: Sequence[str], params: SamplingParams, seed: int, n_jobs: int
 ) -> list[ScanPlaces]:
     """Looks through scans, one at a time in each job, for places to draw patches from."""
-    by_scan = dict(iter(findings.groupby("series_uid", sort=False)))
-    none = findings.iloc[:0]
+    here = findings[findings["series_uid"].isin(series_uids)]
+    here = here.assign(weight=draw_weights(here, params.balance))
+    by_scan = dict(iter(here.groupby("series_uid", sort=False)))
+    none = here.iloc[:0]
     items = [(uid, by_scan.get(uid, none), (seed, number)) for number, uid in enumerate(series_uids)]
     find = partial(_places_of_scan, store, params.points_per_scan)
     return list(parallel(find, items, n_jobs=n_jobs, description="Places to learn from"))
@@ -68,7 +73,8 @@ def _places_of_scan(store: ScanStore, n_points: int, item: tuple[str, pd.DataFra
     inside = np.flatnonzero(np.asarray(scan.lung[:]))
     chosen = generator.choice(inside, size=min(n_points, len(inside)), replace=False)
     lung = np.stack(np.unravel_index(chosen, scan.shape), axis=1)
-    return ScanPlaces(series_uid, centres, diameters, kinds, hard, lung)
+    weights = findings["weight"].to_numpy(np.float64)
+    return ScanPlaces(series_uid, centres, diameters, kinds, weights, hard, lung)
 
 
 def _away(points: IntArray, centres: FloatArray, diameters: FloatArray, spacing_mm: FloatArray) -> IntArray:
@@ -77,11 +83,11 @@ def _away(points: IntArray, centres: FloatArray, diameters: FloatArray, spacing_
     return points[(distance > diameters / 2 + _CLEARANCE_MM).all(axis=1)]
 
 
-class PatchBatches(Dataset[dict[str, torch.Tensor]]):
+class PatchBatches(Dataset[dict[str, Any]]):
     """Batches of patches; batch number ``step`` is always the same one.
 
     An item has ``image`` (uint8, B x E x E x E), ``centres`` (float32, B x K x 3, voxels in the patch),
-    ``diameters_mm`` and ``kinds`` (B x K; kind 0 pads) and ``step``.
+    ``diameters_mm`` and ``kinds`` (B x K; kind 0 pads), ``step``, and ``series_uids`` of the scans they are from.
     """
 
     def __init__(self, store: ScanStore, places: Sequence[ScanPlaces], params: SamplingParams, seed: int) -> None:
@@ -91,6 +97,7 @@ class PatchBatches(Dataset[dict[str, torch.Tensor]]):
         self._seed = seed
         owners = [np.flatnonzero(scan.kinds == NODULE) for scan in self._places]
         self._nodules = [(number, int(index)) for number, found in enumerate(owners) for index in found]
+        self._shares = np.cumsum([self._places[number].weights[index] for number, index in self._nodules])
         self._negatives = {
             kind: [number for number, scan in enumerate(self._places) if len(getattr(scan, kind))]
             for kind in ("hard", "lung")
@@ -101,7 +108,7 @@ class PatchBatches(Dataset[dict[str, torch.Tensor]]):
         """Nodules that patches are drawn around."""
         return len(self._nodules)
 
-    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, step: int) -> dict[str, Any]:
         generator = np.random.default_rng((self._seed, step, rank()))
         patches = [self._patch(generator) for _ in range(self._params.batch_size)]
         most = max(1, *(len(patch["kinds"]) for patch in patches))
@@ -111,9 +118,10 @@ class PatchBatches(Dataset[dict[str, torch.Tensor]]):
         }
         batch["image"] = torch.from_numpy(np.stack([patch["image"] for patch in patches]))
         batch["step"] = torch.tensor(step)
+        batch[SERIES_UIDS] = [patch["series_uid"] for patch in patches]
         return batch
 
-    def _patch(self, generator: np.random.Generator) -> dict[str, npt.NDArray[Any]]:
+    def _patch(self, generator: np.random.Generator) -> dict[str, Any]:
         number, centre = self._draw(generator)
         scan = self._places[number]
         edge = self._params.patch_edge
@@ -127,13 +135,15 @@ class PatchBatches(Dataset[dict[str, torch.Tensor]]):
             "centres": inside[near].astype(np.float32),
             "diameters_mm": scan.diameters_mm[near].astype(np.float32),
             "kinds": scan.kinds[near],
+            "series_uid": scan.series_uid,
         }
 
     def _draw(self, generator: np.random.Generator) -> tuple[int, FloatArray]:
         """Number of a scan and a place in it."""
         draw = generator.random()
         if draw < self._params.lesion_share and self._nodules:
-            number, index = self._nodules[generator.integers(len(self._nodules))]
+            chosen = np.searchsorted(self._shares, generator.random() * self._shares[-1], side="right")
+            number, index = self._nodules[min(int(chosen), len(self._nodules) - 1)]  # rounding may reach the very end
             return number, self._places[number].centres[index]
         kind = "hard" if draw < self._params.lesion_share + self._params.hard_share else "lung"
         kind = kind if self._negatives[kind] else "lung"
