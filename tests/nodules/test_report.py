@@ -80,6 +80,8 @@ def test_the_page_tells_the_numbers(evaluation: str):
     for text in (
         "Hits: 10 of 10",
         "Misses: 2 of 2",
+        "(n = 12)",
+        "Scans without nodule 1",
         "False alarms: 1 of 1",
         "Dice of detected nodules",
         "0.700 to 0.900",

@@ -37,6 +37,15 @@ DEFINITIONS = {
 }
 """Metric to its name and its definition in words."""
 
+CASES = {
+    "cpm": "n_nodules",
+    "sensitivity": "n_nodules",
+    "fp_per_scan": "n_scans",
+    "specificity": "n_scans_without_nodule",
+    "patient_auc": "n_patients",
+}
+"""Metric to the one that counts its cases."""
+
 CLASS_DEFINITIONS = {
     "auc": ("AUC", "area under the ROC curve of the class probability"),
     "sensitivity": ("Sensitivity", "share of the positive findings that are called so"),
@@ -85,17 +94,19 @@ def number(value: float) -> str:
 
 
 def measure(name: str, value: float) -> str:
-    """A number with the decimals that its unit deserves: tenths of a millimetre, whole cubic millimetres."""
-    if not np.isfinite(value) or not name.endswith(("_mm", "_mm3")):
+    """A number with the decimals that its kind deserves: whole counts and cubic millimetres, tenths of millimetres."""
+    if not np.isfinite(value):
         return number(value)
-    return f"{value:.1f}" if name.endswith("_mm") else f"{value:.0f}"
+    if name.startswith("n_") or name in ("tp", "fp", "fn") or name.endswith("_mm3"):
+        return f"{value:.0f}"
+    return f"{value:.1f}" if name.endswith("_mm") else number(value)
 
 
 def interval(metrics: Mapping[str, float], name: str) -> str:
     """The interval of a metric, "" where it has none."""
     if f"{name}_low" not in metrics or f"{name}_high" not in metrics:
         return ""
-    return f"{number(metrics[f'{name}_low'])} to {number(metrics[f'{name}_high'])}"
+    return f"{measure(name, metrics[f'{name}_low'])} to {measure(name, metrics[f'{name}_high'])}"
 
 
 def label(name: str) -> str:
@@ -108,12 +119,14 @@ def label(name: str) -> str:
 
 
 def tiles(metrics: Mapping[str, float], names: Iterable[str]) -> list[Tile]:
-    """A tile for each of ``names`` that is there."""
-    return [
-        Tile(label(name), number(metrics[name]), interval(metrics, name), DEFINITIONS[name][1])
-        for name in names
-        if name in metrics
-    ]
+    """A tile for each of ``names`` that is there; with the number of its cases, which may be few."""
+    result = []
+    for name in (name for name in names if name in metrics):
+        cases = metrics.get(CASES.get(name, ""))
+        size = "" if cases is None else f" (n = {cases:.0f})"
+        text = f"{interval(metrics, name)}{size}"
+        result.append(Tile(label(name), measure(name, metrics[name]), text, DEFINITIONS[name][1]))
+    return result
 
 
 def class_tiles(metrics: Mapping[str, float]) -> list[Tile]:
@@ -131,7 +144,7 @@ def metrics_table(
     """One row a metric, with its interval; ``names`` chooses and orders them, None takes all."""
     bounds = {f"{name}{end}" for name in metrics for end in ("_low", "_high")}
     chosen = [name for name in (metrics if names is None else names) if name in metrics and name not in bounds]
-    rows = [[label(name), number(metrics[name]), interval(metrics, name)] for name in chosen]
+    rows = [[label(name), measure(name, metrics[name]), interval(metrics, name)] for name in chosen]
     return Table(caption, ["", "value", "interval"], rows, note)
 
 
@@ -165,7 +178,8 @@ def _group_table(
 ) -> Table:
     rows = []
     for group in groups:
-        row = [label(group.removeprefix(_SOURCE)), f"{metrics[f'n_nodules_{group}']:.0f}"]
+        title = group.removeprefix(_SOURCE)
+        row = [title if title != group else label(group), f"{metrics[f'n_nodules_{group}']:.0f}"]
         for measure_name in measures:
             name = f"{measure_name}_{group}"
             row += [number(metrics[name]) if name in metrics else "–", interval(metrics, name)]
