@@ -21,6 +21,6 @@ class ReportParams(Params):
     gallery_size: PositiveInt = 12
     gallery_picture_px: PositiveInt = 160
     viewer_scans: int = Field(4, ge=0)
-    viewer_budget_mb: PositiveFloat = 8.0
+    viewer_budget_mb: PositiveFloat = 10.0
     viewer_edge_px: PositiveInt = 384
     jpeg_quality: int = Field(72, ge=1, le=95)
