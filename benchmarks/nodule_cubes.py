@@ -17,7 +17,7 @@ Intervals are from patients drawn with replacement. The folds are stratified by 
 How the classifier's settings were chosen: a dozen of them (size of voxels and cube, both kinds of network, ratings as
 further targets) were compared by the AUC of inner quarters within two sets of four fifths. No fold's test fifth was
 looked at, but its patients lie in the other folds' four fifths, as they must: the AUC may flatter by what such a choice
-among a dozen can bring.
+among a dozen can bring. The segmenter's were compared by the Dice of 20 patients, with 21 others left alone.
 """
 
 import argparse
@@ -55,7 +55,6 @@ from medpipe.nodules.segmentation.inference import segment_at
 from medpipe.nodules.segmentation.params import (
     EvaluateSegmentationParams,
     MaskSamplingParams,
-    SegmenterParams,
     SegmentParams,
     TrainSegmenterParams,
 )
@@ -82,9 +81,8 @@ HEADLINES = {
 }
 
 SEGMENTER = TrainSegmenterParams(
-    segmenter=SegmenterParams(channels=(16, 32, 64)),
-    sampling=MaskSamplingParams(patch_edge=40, batch_size=4, foreground_share=1.0, jitter_voxels=4),
-    trainer=TrainerParams(max_steps=250, devices=1),
+    sampling=MaskSamplingParams(patch_edge=32, batch_size=6, foreground_share=1.0, jitter_voxels=3),
+    trainer=TrainerParams(max_steps=300, devices=1),
 )
 SEGMENT = SegmentParams(roi_edge=48, batch_size=4, mirror_average=True)
 MALIGNANCY = TargetParams(column="malignancy", positive_min=4, negative_max=2)
