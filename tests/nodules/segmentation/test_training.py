@@ -101,7 +101,7 @@ def trained(balls: Balls, tmp_path_factory: pytest.TempPathFactory):
 def test_balls_of_an_unseen_scan_are_outlined(balls: Balls, trained, tmp_path: Path):
     checkpoint, history = trained
     validation = history[history["name"] == "val_dice_loss"].sort_values("step")["value"].tolist()
-    assert validation[-1] < validation[0]
+    assert validation[-1] < 0.4  # 0.9 and more untrained
     found = segment_at(balls.store, balls.of(3), checkpoint, USE, tmp_path)
     metrics, _ = evaluate_segmentation(balls.store, balls.nodules, ["scan3"], EVALUATION, at_findings=found)
     assert metrics["roi_dice"] > 0.75

@@ -51,6 +51,8 @@ class MaskSamplingParams(Params):
         patch_edge: Edge of the cubic patches in voxels; a multiple of the network's coarsest stride.
         batch_size: Patches a step (on each device).
         foreground_share: Share of patches around findings. The rest lies anywhere in the prepared region.
+        balance: How much more often rare kinds of findings (by size and texture) are drawn: 0 draws every finding alike
+            often, 1 every kind.
         jitter_voxels: A patch is shifted by up to so much along each axis: what is looked for is not quite in the
             middle, as a candidate is not quite at the centre of its lesion.
         points_per_scan: Places in the region, and in each mask of ``patches``, that are remembered a scan.
@@ -61,6 +63,7 @@ class MaskSamplingParams(Params):
     patch_edge: PositiveInt = 24
     batch_size: PositiveInt = 8
     foreground_share: float = Field(0.85, gt=0, le=1)
+    balance: float = Field(0.5, ge=0, le=1)
     jitter_voxels: int = Field(2, ge=0)
     points_per_scan: PositiveInt = 200
     n_workers: int = Field(0, ge=0)
@@ -116,7 +119,7 @@ class TrainSegmenterParams(Params):
 
     target: MaskTargetParams = MaskTargetParams()
     segmenter: SegmenterParams = SegmenterParams()
-    trainer: TrainerParams = TrainerParams(max_steps=400)
+    trainer: TrainerParams = TrainerParams(max_steps=600)
     sampling: MaskSamplingParams = MaskSamplingParams()
     augment: AugmentParams = AugmentParams()
     optimizer: OptimizerParams = OptimizerParams()

@@ -14,9 +14,10 @@ from medpipe.core.progress import track
 from medpipe.ct.findings import finding_numbers
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.cubes import corner
+from medpipe.nodules.detection.balance import draw_weights
 from medpipe.nodules.evaluation.matching import POSITION
 from medpipe.nodules.segmentation.params import MaskSamplingParams, MaskTargetParams
-from medpipe.training.data import rank
+from medpipe.training.data import SERIES_UIDS, rank
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -30,6 +31,7 @@ class MaskPlaces:
         series_uid: The scan.
         numbers: Of the findings that are foreground, in the scan's label array.
         findings: One array a finding, n x 3: patches with foreground are drawn around these.
+        weights: One a finding, how often it is drawn, relative to the others (`medpipe.nodules.detection.balance`).
         region: n x 3, places anywhere in the prepared region; none in a scan where the mask of a finding is missing,
             which would be taught as background.
     """
@@ -37,6 +39,7 @@ class MaskPlaces:
     series_uid: str
     numbers: IntArray
     findings: tuple[FloatArray, ...]
+    weights: FloatArray
     region: FloatArray
 
 
@@ -61,8 +64,10 @@ def mask_places(
         params: How many places of which kind.
         seed: Of the draws.
     """
+    here = found[found["series_uid"].isin(series_uids)]
+    here = here.assign(weight=draw_weights(here.assign(kind="nodule"), params.balance))  # all of them are targets
     scans = track(list(enumerate(series_uids)), "Looking through scans for masks")
-    return [_places(store, found, uid, params, np.random.default_rng((seed, index))) for index, uid in scans]
+    return [_places(store, here, uid, params, np.random.default_rng((seed, index))) for index, uid in scans]
 
 
 def _places(
@@ -83,7 +88,7 @@ def _places(
         region = region[(away > params.patch_edge / 2).all(axis=1)]  # nearer, there is something to outline
     else:
         findings = tuple(_some_of(values == number, params.points_per_scan, generator) for number in numbers)
-    return MaskPlaces(series_uid, numbers, findings, region)
+    return MaskPlaces(series_uid, numbers, findings, masked["weight"].to_numpy(dtype=np.float64), region)
 
 
 def _some_of(mask: npt.NDArray[Any], count: int, generator: np.random.Generator) -> FloatArray:
@@ -93,11 +98,12 @@ def _some_of(mask: npt.NDArray[Any], count: int, generator: np.random.Generator)
     return np.stack(np.unravel_index(chosen, mask.shape), axis=1).astype(np.float64)
 
 
-class MaskBatches(Dataset[dict[str, torch.Tensor]]):
+class MaskBatches(Dataset[dict[str, Any]]):
     """Batches of patches with masks; batch number ``step`` is always the same one.
 
-    An item has ``image`` (uint8, B x E x E x E), ``mask`` (bool, likewise) and ``step``. The mask of ``cubes`` is that
-    of the finding that the cube was drawn around, empty where it was none; that of ``patches`` of all findings.
+    An item has ``image`` (uint8, B x E x E x E), ``mask`` (bool, likewise), ``step``, and ``series_uids`` of the scans
+    they are from. The mask of ``cubes`` is that of the finding that the cube was drawn around, empty where it was none;
+    that of ``patches`` of all findings.
     """
 
     def __init__(self, store: ScanStore, places: Sequence[MaskPlaces], params: MaskSamplingParams, seed: int) -> None:
@@ -106,6 +112,7 @@ class MaskBatches(Dataset[dict[str, torch.Tensor]]):
         self._params = params
         self._seed = seed
         self._findings = [(scan, index) for scan in self._places for index in range(len(scan.findings))]
+        self._shares = np.cumsum([scan.weights[index] for scan, index in self._findings])
         self._regions = [scan for scan in self._places if len(scan.region)]
 
     @property
@@ -113,27 +120,31 @@ class MaskBatches(Dataset[dict[str, torch.Tensor]]):
         """Findings with a mask."""
         return len(self._findings)
 
-    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, step: int) -> dict[str, Any]:
         generator = np.random.default_rng((self._seed, step, rank()))
-        images, masks = zip(*(self._patch(generator) for _ in range(self._params.batch_size)), strict=True)
+        images, masks, uids = zip(*(self._patch(generator) for _ in range(self._params.batch_size)), strict=True)
         return {
             "image": torch.from_numpy(np.stack(images)),
             "mask": torch.from_numpy(np.stack(masks)),
             "step": torch.tensor(step),
+            SERIES_UIDS: list(uids),
         }
 
-    def _patch(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    def _patch(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], str]:
         scan, place, numbers = self._draw(generator)
         most, edge = self._params.jitter_voxels, self._params.patch_edge
         start = corner(place + generator.uniform(-most, most, size=3), edge)
         stored = self._store.open(scan.series_uid)
         shape = (edge, edge, edge)
-        return stored.patch(start, shape), np.isin(stored.label_patch(start, shape), numbers)
+        mask = np.isin(stored.label_patch(start, shape), numbers)
+        return stored.patch(start, shape), mask, scan.series_uid
 
     def _draw(self, generator: np.random.Generator) -> tuple[MaskPlaces, FloatArray, IntArray]:
         """A scan, a place in it, and the numbers of the findings that are outlined there."""
         if generator.random() < self._params.foreground_share or not self._regions:
-            scan, index = self._findings[generator.integers(len(self._findings))]
+            scan, index = self._findings[
+                int(np.searchsorted(self._shares, generator.random() * self._shares[-1], side="right"))
+            ]
             places, own = scan.findings[index], scan.numbers[[index]]
         else:
             scan = self._regions[generator.integers(len(self._regions))]
