@@ -44,6 +44,7 @@ class Regression(NetworkModule[nn.Sequential]):
         super().__init__(network, OptimizerParams(learning_rate=0.05), max_steps)
         self.kill_at = kill_at
         self.seen: list[Tensor] = []
+        self.val_losses: list[float] = []
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         if self.global_step == self.kill_at:
@@ -55,7 +56,9 @@ class Regression(NetworkModule[nn.Sequential]):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         found = self.kept_network(batch["image"])
-        self.log("val_loss", (found - 3 * batch["image"]).square().mean(), batch_size=8)
+        loss = (found - 3 * batch["image"]).square().mean()
+        self.val_losses.append(float(loss))
+        self.log("val_loss", loss, batch_size=8)
 
 
 def train(

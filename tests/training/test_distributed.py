@@ -7,7 +7,7 @@ from medpipe.core.errors import InputError
 from medpipe.training.distributed import processes_to_start
 from medpipe.training.params import TrainerParams
 from tests.training import regression
-from tests.training.regression import Regression, train
+from tests.training.regression import Regression, course, train
 
 
 class Witness(Regression):
@@ -20,7 +20,8 @@ class Witness(Regression):
         self.folder = Witness.folder  # of the object too: processes get the object, not what a test did to the class
 
     def on_train_end(self) -> None:
-        torch.save((self.seen, dict(self.network.named_parameters())), self.folder / f"rank{self.global_rank}.pt")
+        found = self.seen, dict(self.network.named_parameters()), self.val_losses
+        torch.save(found, self.folder / f"rank{self.global_rank}.pt")
 
 
 def test_two_processes_learn_one_network_from_different_batches(tmp_path, monkeypatch):
@@ -28,7 +29,9 @@ def test_two_processes_learn_one_network_from_different_batches(tmp_path, monkey
     monkeypatch.setattr(regression, "Regression", Witness)
     monkeypatch.setattr(Witness, "folder", tmp_path, raising=False)
     module, history = train(tmp_path / "work", devices=2, max_steps=4, n_workers=1)
-    (seen, weights), (other_seen, other_weights) = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
+    (seen, weights, val), (other_seen, other_weights, other_val) = (
+        torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)
+    )
     for step, (batch, other) in enumerate(zip(seen, other_seen, strict=True)):
         torch.testing.assert_close(batch, torch.randn(8, 1, generator=torch.Generator().manual_seed(2 * step)))
         torch.testing.assert_close(other, torch.randn(8, 1, generator=torch.Generator().manual_seed(2 * step + 1)))
@@ -37,6 +40,9 @@ def test_two_processes_learn_one_network_from_different_batches(tmp_path, monkey
     alone, _ = train(tmp_path / "alone", max_steps=4)
     assert not torch.equal(alone.network[0].weight, module.network[0].weight)
     assert (history["name"] == "loss").sum() == 4
+    assert val != other_val
+    expected = sum([*val, *other_val]) / 4
+    assert course(history, "val_loss")["value"].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_an_error_in_a_process_reaches_the_user(tmp_path):

@@ -166,7 +166,6 @@ def _tamed() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
         warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*but have no `val_dataloader`.*")
-        warnings.filterwarnings("ignore", message=".*It is recommended to use .*sync_dist=True.*")
         yield
     for logger, level in zip(quiet, levels, strict=True):
         logger.setLevel(level)

@@ -46,6 +46,12 @@ class NetworkModule(pl.LightningModule, Generic[Network]):
         """Those of `kept_network`, on the CPU."""
         return {name: tensor.detach().cpu() for name, tensor in self.kept_network.state_dict().items()}
 
+    def log(self, name: str, value: Any, **settings: Any) -> None:
+        """Into the history; of a validation, the mean over all processes, so that they decide alike."""
+        if self.trainer.validating:
+            settings["sync_dist"] = True
+        super().log(name, value, **settings)
+
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """All of the batch but its number, which is asked for as an int: from the device, that would stop its queue."""
         moved = super().transfer_batch_to_device(batch, device, dataloader_idx)
