@@ -76,7 +76,7 @@ class DetectParams(Params):
 
     tile_edge: PositiveInt = 208
     halo: int = Field(8, ge=0)
-    min_probability: float = Field(0.005, ge=0, lt=1)
+    min_probability: float = Field(0.001, ge=0, lt=1)
     min_distance_mm: PositiveFloat = 4.0
     max_candidates: PositiveInt = 100
     flip_average: bool = False
@@ -139,10 +139,10 @@ class TrainReducerParams(Params):
 
     network: CubeNetworkParams = CubeNetworkParams()
     cubes: CubeParams = CubeParams(edge=24, batch_size=32, jitter_voxels=2)
-    trainer: TrainerParams = TrainerParams(max_steps=400)
+    trainer: TrainerParams = TrainerParams(max_steps=2400)
     augment: AugmentParams = AugmentParams()
     optimizer: OptimizerParams = OptimizerParams()
-    detection: DetectParams = DetectParams(min_probability=0.001)
+    detection: DetectParams = DetectParams()
     positive_share: float = Field(0.5, gt=0, lt=1)
     balance: float = Field(0.5, ge=0, le=1)
     validate_every_n_steps: PositiveInt = 100
