@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medpipe.reporting.segmentation import OUTLINE_COLOURS, OutlineView, dice_figure, outline_gallery
+from medpipe.reporting.segmentation import OUTLINE_COLOURS, OutlineView, segmentation_figure
 
 
 def view(n_predicted: int) -> OutlineView:
@@ -20,9 +20,14 @@ def outlines(axes) -> dict[str, np.ndarray]:
     return {to_hex(found.get_edgecolor()[0]): found.get_paths()[0].vertices for found in axes.collections}
 
 
+def cells(views: list[OutlineView]) -> list:
+    """The parts of a figure that show one finding each."""
+    groups = {"solid": ([8.0], [0.5])}
+    return list(segmentation_figure(views, groups).subfigs[0].subfigs)
+
+
 def test_both_masks_are_outlined_where_they_lie():
-    figure = outline_gallery([view(3)])
-    axial, coronal, sagittal = figure.subfigs[0].axes
+    axial, coronal, sagittal = cells([view(3)])[0].axes
     assert [axes.get_xlabel() for axes in (axial, coronal, sagittal)] == ["axial", "coronal", "sagittal"]
     for axes, (rows, columns) in ((axial, ((4, 7), (5, 8))), (coronal, ((3, 5), (5, 8)))):
         drawn = outlines(axes)
@@ -35,21 +40,20 @@ def test_both_masks_are_outlined_where_they_lie():
 
 
 def test_an_empty_mask_has_no_outline():
-    figure = outline_gallery([view(0)])
-    assert set(outlines(figure.subfigs[0].axes[0])) == {OUTLINE_COLOURS["truth"]}
+    assert set(outlines(cells([view(0)])[0].axes[0])) == {OUTLINE_COLOURS["truth"]}
 
 
 def test_every_finding_has_three_planes_and_its_caption():
-    figure = outline_gallery([view(n) for n in (1, 2, 3, 3)], "worst first", columns=3)
-    assert [cell.get_suptitle() for cell in figure.subfigs[:4]] == ["1 slices", "2 slices", "3 slices", "3 slices"]
-    assert sum(len(cell.axes) for cell in figure.subfigs) == 12
-    assert outline_gallery([]).axes[0].texts[0].get_text() == "none"
+    drawn = cells([view(n) for n in (1, 2, 3, 3)])
+    assert [cell.get_suptitle() for cell in drawn[:4]] == ["1 slices", "2 slices", "3 slices", "3 slices"]
+    assert sum(len(cell.axes) for cell in drawn) == 12
 
 
 def test_dice_is_drawn_against_diameter():
-    figure = dice_figure({"solid": ([5.0, 12.0, 7.0], [0.5, 0.9, np.nan]), "ground-glass": ([9.0], [0.7])}, "title")
-    solid, glass = figure.axes[0].collections
+    groups = {"solid": ([5.0, 12.0, 7.0], [0.5, 0.9, np.nan]), "ground-glass": ([9.0], [0.7])}
+    axes = segmentation_figure([view(3)], groups).subfigs[1].axes[0]
+    solid, glass = axes.collections
     assert solid.get_offsets().tolist() == [[5.0, 0.5], [12.0, 0.9]]
     assert glass.get_offsets().tolist() == [[9.0, 0.7]]
-    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
     assert texts == ["solid (2), mean 0.70", "ground-glass (1), mean 0.70"]

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 OUTLINE_COLOURS = {"truth": "#35c46a", "prediction": "#ff9f1c"}
 """Colours of the two outlines."""
 
-TEXTURE_COLOURS = ("#4db2ff", "#ff9f1c", "#35c46a", "#d36bff", "#9aa7b5")
+GROUP_COLOURS = ("#4db2ff", "#ff9f1c", "#35c46a", "#d36bff", "#9aa7b5")
 """Colours of the scatter's groups, in their order."""
 
 _BACKGROUND = "#101214"
 _TEXT = "#e8eaed"
 _PLANES = ("axial", "coronal", "sagittal")
 _UINT8_RANGE = (0.0, 255.0)
+_SCATTER_INCHES = 3.6
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,19 @@ class OutlineView:
     caption: str = ""
 
 
-def outline_gallery(
+def segmentation_figure(
     views: Sequence[OutlineView],
+    groups: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]],
     title: str = "",
     columns: int = 3,
     grey_range: tuple[float, float] = _UINT8_RANGE,
 ) -> "Figure":
-    """Findings, each as three orthogonal slices with the outlines of truth and prediction.
+    """Findings as three orthogonal slices with the outlines of truth and prediction; under them, Dice by diameter.
 
     Args:
-        views: Findings with their masks.
+        views: Findings with their masks; at least one.
+        groups: Name of a group, such as a texture, to its diameters in mm and their Dice, a point a finding; missing
+            values are left out.
         title: Above all.
         columns: Findings side by side.
         grey_range: Values shown black and white.
@@ -57,23 +61,21 @@ def outline_gallery(
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    n_rows = max(1, -(-len(views) // columns))
-    figure = Figure(figsize=(4.2 * columns, 1.75 * n_rows + 0.8), layout="constrained", facecolor=_BACKGROUND)
-    figure.suptitle(title, color=_TEXT, fontsize=12)
-    if not views:
-        axes = figure.add_subplot()
-        axes.set_axis_off()
-        axes.text(0.5, 0.5, "none", color=_TEXT, ha="center", va="center")
-        return figure
-    cells = figure.subfigures(n_rows, columns, squeeze=False).ravel()
-    for cell in cells:
-        cell.set_facecolor(_BACKGROUND)
+    n_rows = -(-len(views) // columns)
+    heights = [1.75 * n_rows + 0.8, _SCATTER_INCHES]
+    figure = Figure(figsize=(4.2 * columns, sum(heights)), layout="constrained", facecolor=_BACKGROUND)
+    gallery, below = figure.subfigures(2, 1, height_ratios=heights)
+    gallery.suptitle(title, color=_TEXT, fontsize=12)
+    cells = gallery.subfigures(n_rows, columns, squeeze=False).ravel()
+    for part in (gallery, below, *cells):
+        part.set_facecolor(_BACKGROUND)
     for cell, view in zip(cells, views, strict=False):
         for axis, axes in enumerate(cell.subplots(1, 3)):
             _draw_plane(axes, view, axis, grey_range)
         cell.suptitle(view.caption, color=_TEXT, fontsize=8)
     lines = [Line2D([], [], color=colour, label=name) for name, colour in OUTLINE_COLOURS.items()]
-    figure.legend(handles=lines, loc="outside lower center", ncols=2, labelcolor=_TEXT, frameon=False, fontsize=8)
+    gallery.legend(handles=lines, loc="outside lower center", ncols=2, labelcolor=_TEXT, frameon=False, fontsize=8)
+    _draw_dice(below.subplots(), groups)
     return figure
 
 
@@ -97,29 +99,21 @@ def _draw_plane(axes: "Axes", view: OutlineView, axis: int, grey_range: tuple[fl
     axes.set_xlabel(_PLANES[axis], color=_TEXT, fontsize=6, labelpad=1)
 
 
-def dice_figure(groups: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]], title: str = "") -> "Figure":
-    """Dice against diameter, a point a finding.
-
-    Args:
-        groups: Name of a group, such as a texture, to its diameters in mm and their Dice; missing values are left out.
-        title: Above the picture.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    axes = figure.add_subplot()
+def _draw_dice(axes: "Axes", groups: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]]) -> None:
+    """Dice against diameter, a point a finding."""
     for number, (name, (diameters_mm, dice)) in enumerate(groups.items()):
         values = np.asarray([diameters_mm, dice], dtype=np.float64)
         known = values[:, np.isfinite(values).all(axis=0)]
         label = f"{name} ({known.shape[1]})" + (f", mean {known[1].mean():.2f}" if known.size else "")
-        colour = TEXTURE_COLOURS[number % len(TEXTURE_COLOURS)]
-        axes.scatter(known[0], known[1], s=22, alpha=0.75, color=colour, edgecolors="none", label=label)
+        colour = GROUP_COLOURS[number % len(GROUP_COLOURS)]
+        axes.scatter(known[0], known[1], s=22, alpha=0.8, color=colour, edgecolors="none", label=label)
+    axes.set_facecolor(_BACKGROUND)
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlim(left=0)
-    axes.set_xlabel("diameter in mm")
-    axes.set_ylabel("Dice")
-    axes.set_title(title)
+    axes.set_xlabel("diameter in mm", color=_TEXT)
+    axes.set_ylabel("Dice", color=_TEXT)
+    axes.tick_params(colors=_TEXT)
     axes.grid(alpha=0.25)
-    if groups:
-        axes.legend(loc="lower right", fontsize=8)
-    return figure
+    for spine in axes.spines.values():
+        spine.set_color(_TEXT)
+    axes.legend(loc="lower right", fontsize=8, labelcolor=_TEXT, frameon=False)

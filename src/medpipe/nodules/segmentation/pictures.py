@@ -12,7 +12,7 @@ from medpipe.ct.masks import MaskStore
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.cubes import corner
 from medpipe.nodules.evaluation.matching import POSITION
-from medpipe.reporting.segmentation import OutlineView, dice_figure, outline_gallery
+from medpipe.reporting import segmentation as drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,42 +21,34 @@ VIEW_EDGE_MM = 40.0
 """Edge of the cube shown around a finding."""
 
 
-def gallery(
+def segmentation_figure(
     store: ScanStore, segmented: pd.DataFrame, masks: MaskStore, table: pd.DataFrame, most: int = 12
 ) -> "Figure":
-    """Findings from the worst to the best Dice, evenly drawn from all: three slices with both outlines each.
+    """Outlines of findings from the worst to the best Dice, evenly drawn from all, and Dice by size and texture.
 
     Args:
         store: The scans, with the findings' masks.
         segmented: Of ``segment_at`` at findings: columns finding_id, series_uid, x_mm, y_mm, z_mm, mask_number.
         masks: Its masks.
-        table: Of ``evaluate_segmentation``: columns finding_id, diameter_mm, roi_dice.
-        most: Findings shown.
+        table: Of ``evaluate_segmentation``, at least one row: columns finding_id, diameter_mm, texture, roi_dice.
+        most: Findings whose outlines are shown.
     """
     scored = table.dropna(subset=["roi_dice"]).sort_values("roi_dice", kind="stable")
     rows = np.unique(np.linspace(0, len(scored) - 1, min(most, len(scored))).round().astype(int))
-    shown = scored.iloc[rows][["finding_id", "diameter_mm", "roi_dice"]]
     places = segmented.drop(columns=["diameter_mm"], errors="ignore")
-    views = [_view(store, masks, row) for _, row in shown.merge(places, on="finding_id").iterrows()]
-    return outline_gallery(views, f"Outlines from the worst to the best of {len(scored)} findings")
-
-
-def dice_by_size(table: pd.DataFrame, measure: str = "roi_dice") -> "Figure":
-    """Dice against diameter, coloured by texture.
-
-    Args:
-        table: Of ``evaluate_segmentation``.
-        measure: ``roi_dice`` or ``detected_dice``.
-    """
-    texture = table["texture"].astype(object).where(table["texture"].notna(), "texture not known")
+    shown = scored.iloc[rows][["finding_id", "diameter_mm", "roi_dice"]].merge(places, on="finding_id")
+    views = [_view(store, masks, row) for _, row in shown.iterrows()]
+    texture = scored["texture"].astype(object).where(scored["texture"].notna(), "texture not known")
     groups = {
-        str(name): (rows["diameter_mm"].to_numpy(), rows[measure].to_numpy(dtype=np.float64))
-        for name, rows in table.groupby(texture)
+        str(name): (part["diameter_mm"].to_numpy(), part["roi_dice"].to_numpy(dtype=np.float64))
+        for name, part in scored.groupby(texture)
     }
-    return dice_figure(groups, "Dice by size")
+    return drawing.segmentation_figure(
+        views, groups, f"Outlines from the worst to the best of {len(scored)} findings, and Dice by size"
+    )
 
 
-def _view(store: ScanStore, masks: MaskStore, row: "pd.Series") -> OutlineView:
+def _view(store: ScanStore, masks: MaskStore, row: "pd.Series") -> drawing.OutlineView:
     scan = store.open(row["series_uid"])
     edge = round(VIEW_EDGE_MM / scan.geometry.spacing_zyx_mm[0])
     start = corner(scan.geometry.to_voxel([row[POSITION].to_numpy(dtype=np.float64)])[0], edge)
@@ -64,7 +56,7 @@ def _view(store: ScanStore, masks: MaskStore, row: "pd.Series") -> OutlineView:
     number = int(finding_numbers(pd.Series([row["finding_id"]])).iloc[0])
     read = masks.read(row["series_uid"])
     mask = None if read is None else read[1].get(int(row["mask_number"]))
-    return OutlineView(
+    return drawing.OutlineView(
         scan.patch(start, shape),
         scan.label_patch(start, shape) == number,
         _placed(mask, np.asarray(start), edge),
