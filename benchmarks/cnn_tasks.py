@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import torch
 from measure import timed
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.detection.inference import search
@@ -61,35 +63,54 @@ def module_of(who: str, params: TrainDetectorParams, spacing_mm: float) -> Netwo
     return module
 
 
-def train(store: str, findings: str, who: str, batch_size: int, patch_edge: int, steps: int, compiled: bool) -> dict:
-    """Patches a second, of the second half of the steps; reading, augmentation and optimizer included."""
+class Stamped(Dataset[dict[str, Any]]):
+    """Batches that remember when each was asked for, by the clock that counts (see `clock`)."""
+
+    def __init__(self, batches: Dataset[dict[str, Any]]) -> None:
+        self._batches = batches
+        self.stamps: list[float] = []
+
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        self.stamps.append(clock())
+        return self._batches[step]
+
+
+def clock() -> float:
+    """On the CPU, seconds of this process, which others on the machine do not change; on a GPU, seconds."""
+    return time.perf_counter() if torch.cuda.is_available() else time.process_time()
+
+
+def train(
+    store: str, findings: str, who: str, batch_size: int, patch_edge: int, warm_up: int, steps: int, compiled: bool
+) -> dict[str, Any]:
+    """Patches a second of ``steps`` after ``warm_up`` others; reading, augmentation and optimizer included."""
     scans, table = ScanStore(store), pd.read_parquet(findings)
+    n_steps = warm_up + steps + 1
     params = TrainDetectorParams(
         detector=DetectorParams(kind="retinanet" if who == "retinanet" else "centre_net"),
-        trainer=TrainerParams(max_steps=2 * steps, log_every_n_steps=steps, devices=1, compile=compiled),
+        trainer=TrainerParams(max_steps=n_steps, log_every_n_steps=n_steps, devices=1, compile=compiled),
         sampling=SamplingParams(batch_size=batch_size, patch_edge=patch_edge),
     )
     uids = scans.series_uids
     places = scan_places(scans, table, uids, params.sampling, 0, 1)
-    batches = PatchBatches(scans, places, params.sampling, 0)
+    batches = Stamped(PatchBatches(scans, places, params.sampling, 0))
     seed_everything(0)
     module = module_of(who, params, scans.open(uids[0]).geometry.spacing_zyx_mm[0])
     found: dict[str, Any] = {"n_weights": sum(weight.numel() for weight in module.network.parameters())}
-    sampler = StepSampler(lambda: module.global_step, 2 * steps)
+    train_batches = loader(batches, StepSampler(lambda: module.global_step, n_steps), 0)
     with tempfile.TemporaryDirectory() as folder:
 
         def work() -> None:
-            history = fit(
-                module, loader(batches, sampler, 0), params=params.trainer, work_dir=Path(folder), run_key="benchmark"
-            )
-            last = history[history["step"] == history["step"].max()].set_index("name")["value"]
-            found.update(last[last.index.str.startswith(("speed_", "gpu_"))].to_dict())
+            history = fit(module, train_batches, params=params.trainer, work_dir=Path(folder), run_key="benchmark")
+            last = history[history["step"] == n_steps - 1].set_index("name")["value"]
+            found.update(last[last.index.str.startswith(("speed_data", "gpu_"))].to_dict())
 
         found["peak_gb"] = timed(work, 1, warm_up=False)["peak_gb"]
-    return found
+    seconds = batches.stamps[warm_up + steps] - batches.stamps[warm_up]
+    return found | {"patches_per_s": steps * batch_size / seconds, "batch_size": batch_size, "steps": steps}
 
 
-def search_scans(store: str, who: str, repeats: int) -> dict:
+def search_scans(store: str, who: str, repeats: int) -> dict[str, Any]:
     """Seconds a scan with fresh weights: whole scans, lungs everywhere in the generated ones."""
     scans, params = ScanStore(store), DetectParams()
     uids, device = scans.series_uids, torch_device(params.accelerator)
@@ -108,7 +129,11 @@ def search_scans(store: str, who: str, repeats: int) -> dict:
             torch.cuda.synchronize(device)
 
     taken = timed(work, repeats, warm_up=repeats > 1)
-    found = {"s_per_scan": taken["wall_s"] / len(uids), "peak_gb": taken["peak_gb"], "n_runs": repeats}
+    found = {
+        "s_per_scan": taken["wall_s" if device.type == "cuda" else "cpu_s"] / len(uids),
+        "peak_gb": taken["peak_gb"],
+        "n_runs": repeats,
+    }
     if device.type == "cuda":
         found["gpu_memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
     return found
