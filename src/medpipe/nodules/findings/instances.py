@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from medpipe.ct.components import label
 from medpipe.ct.labels.base import LesionMask, cropped
 from medpipe.ct.masks import MaskStore, write_masks
 from medpipe.ct.store import ScanStore
@@ -129,7 +130,7 @@ def _settle(
         row |= {"mask_number": 0, **dict.fromkeys(SIZE_COLUMNS, np.nan)}
         if mask is not None:
             around = owner[tuple(slice(a, a + n) for a, n in zip(mask.start_zyx, mask.voxels.shape, strict=True))]
-            free = mask.voxels & (around == 0)
+            free = _largest_part(mask.voxels & (around == 0))
             if not free.any() or _repeats(mask.voxels, around, settled, params.same_share):
                 continue
             around[free] = number
@@ -140,6 +141,12 @@ def _settle(
         rows.append(row)
     write_masks(masks.folder, uid, geometry, settled)
     return pd.DataFrame(rows)
+
+
+def _largest_part(voxels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What is left of a mask is one piece: specks beside it would be read back as findings of their own."""
+    labels, sizes = label(voxels)
+    return np.asarray((labels == sizes.argmax()) & voxels)
 
 
 def _repeats(
