@@ -64,7 +64,7 @@ def segmentation_figure(
     n_rows = -(-len(views) // columns)
     heights = [1.75 * n_rows + 0.8, _SCATTER_INCHES]
     figure = Figure(figsize=(4.2 * columns, sum(heights)), layout="constrained", facecolor=_BACKGROUND)
-    gallery, below = figure.subfigures(2, 1, height_ratios=heights)
+    gallery, below = figure.subfigures(2, 1, height_ratios=heights, squeeze=False).ravel()
     gallery.suptitle(title, color=_TEXT, fontsize=12)
     cells = gallery.subfigures(n_rows, columns, squeeze=False).ravel()
     for part in (gallery, below, *cells):
@@ -116,4 +116,4 @@ def _draw_dice(axes: "Axes", groups: Mapping[str, tuple[npt.ArrayLike, npt.Array
     axes.grid(alpha=0.25)
     for spine in axes.spines.values():
         spine.set_color(_TEXT)
-    axes.legend(loc="lower right", fontsize=8, labelcolor=_TEXT, frameon=False)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, labelcolor=_TEXT, frameon=False)
