@@ -13,7 +13,7 @@ from medpipe.nodules.segmentation.params import SegmentParams
 from tests.nodules.conftest import SPACING_MM
 from tests.nodules.segmentation.conftest import BRIGHT, SHAPE, Balls, bright_checkpoint
 
-PARAMS = SegmentParams(roi_edge=24, batch_size=2, accelerator="cpu")
+PARAMS = SegmentParams(roi_edge=24, batch_size=2, mirror_average=False, accelerator="cpu")
 
 
 def whole_mask(masks, uid: str, number: int) -> np.ndarray:

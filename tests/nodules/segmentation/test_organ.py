@@ -42,7 +42,7 @@ LUNGS = TrainSegmenterParams.model_validate(
         "optimizer": {"learning_rate": 2e-3},
     }
 )
-USE = SegmentParams(tile_edge=48, halo=8, largest_components=2, accelerator="cpu")
+USE = SegmentParams(tile_edge=48, halo=8, largest_components=2, mirror_average=False, accelerator="cpu")
 
 
 def write_nifti(file: Path, array: np.ndarray, geometry: Geometry) -> None:

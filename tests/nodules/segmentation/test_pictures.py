@@ -8,7 +8,7 @@ from tests.nodules.segmentation.conftest import Balls, bright_checkpoint
 
 
 def test_findings_are_shown_from_the_worst_to_the_best(balls: Balls, tmp_path: Path):
-    params = SegmentParams(roi_edge=24, accelerator="cpu")
+    params = SegmentParams(roi_edge=24, mirror_average=False, accelerator="cpu")
     segmented, masks = segment_at(balls.store, balls.nodules, bright_checkpoint(), params, tmp_path)
     evaluation = EvaluateSegmentationParams(n_bootstraps=10)
     uids = balls.store.series_uids

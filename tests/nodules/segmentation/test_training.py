@@ -31,7 +31,7 @@ PARAMS = TrainSegmenterParams(
     validate_every_n_steps=20,
     val_batches=1,
 )
-USE = SegmentParams(roi_edge=16, tile_edge=32, halo=8, accelerator="cpu")
+USE = SegmentParams(roi_edge=16, tile_edge=32, halo=8, mirror_average=False, accelerator="cpu")
 EVALUATION = EvaluateSegmentationParams(n_bootstraps=20)
 
 

@@ -98,7 +98,7 @@ class SegmentParams(Params):
     tile_edge: PositiveInt = 128
     halo: int = Field(16, ge=0)
     largest_components: int = Field(0, ge=0)
-    mirror_average: bool = False
+    mirror_average: bool = True
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
 
 
