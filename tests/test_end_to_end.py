@@ -93,7 +93,9 @@ def test_molecules_run_in_order_and_measure(project, molecules):
     assert len(generated) > 0
 
 
-@pytest.mark.parametrize("name", ["ct_scans", "froc", "hits", "misses", "false_alarms", "segmentation", "classification"])
+@pytest.mark.parametrize(
+    "name", ["ct_scans", "froc", "hits", "misses", "false_alarms", "segmentation", "classification"]
+)
 def test_imaging_draws(project, imaging, name):
     assert reporting(project, f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -117,7 +119,8 @@ def test_second_run_of_everything_does_no_work_twice(project, imaging, molecules
 def test_one_parameter_redoes_only_what_depends_on_it(project, imaging):
     done = kedro(project, "run", "--pipeline=imaging", "--env=test", "--params=evaluate.n_bootstraps=50")
     assert done.returncode == 0, done.stdout
-    assert {"evaluate"} <= set(nodes_that_ran(done.stdout)) <= {"evaluate", "draw_froc", "draw_findings", "write_report"}
+    ran = set(nodes_that_ran(done.stdout))
+    assert {"evaluate"} <= ran <= {"evaluate", "draw_froc", "draw_findings", "write_report"}
 
 
 def test_from_nodes_starts_there(project, molecules):
@@ -159,9 +162,7 @@ print("ROWS", len(result), list(result.columns))
 """
 
 
-@pytest.mark.parametrize(
-    ("name", "column"), [("nodule_models", "probability"), ("generator_checkpoint", "smiles")]
-)
+@pytest.mark.parametrize(("name", "column"), [("nodule_models", "probability"), ("generator_checkpoint", "smiles")])
 def test_logged_model_predicts_in_a_fresh_process(project, imaging, molecules, name, column):
     done = subprocess.run(
         [sys.executable, "-c", PREDICT, f"sqlite:///{project / 'mlflow.db'}", name],

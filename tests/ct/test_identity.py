@@ -2,6 +2,7 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
@@ -87,10 +88,14 @@ def test_image_files_may_be_named_after_patients(tmp_path: Path, chest: Volume):
     (raw / "findings.csv").write_text(
         f"series_uid,x_mm,y_mm,z_mm,kind,label\n{SECRET},0,0,0,nodule,Jane's\nDoe_Jane,0,0,0,nodule,\n"
     )
+    mask = np.zeros(chest.array.shape, dtype=np.uint8)
+    mask[5:9, 20:30, 20:30] = 3
+    sitk.WriteImage(chest.geometry.apply_to_sitk(sitk.GetImageFromArray(mask)), str(raw / "Jane_seg.nrrd"))
     intake = take(raw, tmp_path)
     told = "\n".join(table.to_csv() for table in (intake.scans, intake.nodules, intake.splits))
     assert "Jane" not in told
-    assert len(intake.nodules) == 2
+    assert len(intake.nodules) == 3
+    assert intake.nodules["label"].dropna().tolist() == ["value 3"]  # which organ it is stays known
     own = ScanRef("1.2.840.1", "Doe", "lidc", "a", reader="dicom")
     assert needs_pseudonym(own, "auto")
     assert not needs_pseudonym(replace(own, series_uid="1.3.6.1.4.1.14519.5.2.1.6279.6001.1"), "auto")

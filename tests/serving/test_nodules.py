@@ -12,6 +12,7 @@ from medpipe.core.errors import InputError
 from medpipe.ct.readers import itk
 from medpipe.ct.volume import Volume
 from medpipe.nodules.findings.models import write_models
+from medpipe.nodules.findings.params import FindParams
 from medpipe.serving import as_input, nodules
 from medpipe.serving.scan_input import write_scan_file
 from tests.nodules.findings.networks import N_CANDIDATES, ignorant_networks
@@ -79,7 +80,7 @@ def test_rows_keep_their_numbers(served):
 )
 def test_what_cannot_be_searched_is_named(tmp_path, row, said):
     with pytest.raises(InputError, match=said):
-        nodules.NoduleModel(ignorant_networks(), tmp_path).predict(pd.DataFrame([row], index=[0]))
+        nodules.NoduleModel(ignorant_networks(), FindParams(), tmp_path).predict(pd.DataFrame([row], index=[0]))
 
 
 def test_an_array_needs_its_spacing(served, tmp_path):

@@ -1,5 +1,6 @@
 """The findings of a scan, from its label jobs to the rows of ``ct_nodules`` and the masks on disk."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,9 @@ FINDING_COLUMNS = {
 }
 """Columns of ``ct_nodules``; world coordinates are LPS millimetres. The last part of ``finding_id`` is the number of
 the finding in its scan, and its value in the scan's label array."""
+
+
+_VALUE = re.compile(r"value \d+")  # what the source of label maps names its findings
 
 
 @dataclass(frozen=True)
@@ -66,15 +70,20 @@ def label_scan(item: tuple[ScanRef, str, Sequence[LabelJob]], masks_folder: Path
     inside = [bool(scan.geometry.contains([finding.centre_xyz_mm])[0]) for finding in findings]
     kept = [finding for finding, is_inside in zip(findings, inside, strict=True) if is_inside]
     masks = {number: finding.mask for number, finding in enumerate(kept, start=1) if finding.mask is not None}
-    named = series_uid == scan.series_uid  # what people call a region may name the patient that a pseudonym hides
+    named = series_uid == scan.series_uid
     write_masks(masks_folder, series_uid, scan.geometry, masks)
     return LabelledScan(
         series_uid,
         scan,
-        tuple(replace(finding, mask=None, label=finding.label if named else None) for finding in kept),
+        tuple(replace(finding, mask=None, label=_told(finding.label, named)) for finding in kept),
         tuple(finding.mask is not None for finding in kept),
         len(findings) - len(kept),
     )
+
+
+def _told(label: str | None, named: bool) -> str | None:
+    """What people call a region may name the patient that a pseudonym hides; the value of a label map does not."""
+    return label if named or (label is not None and _VALUE.fullmatch(label)) else None
 
 
 def _rejected(scan: ScanRef, series_uid: str, reason: str) -> LabelledScan:

@@ -18,6 +18,7 @@ from medpipe.core.errors import InputError
 from medpipe.ct.params import CTSourceParams, IngestCTParams, PreprocessParams
 from medpipe.ct.phantom.params import PhantomParams
 from medpipe.nodules.findings.models import ModelFolder, Models
+from medpipe.nodules.findings.params import FindParams
 from medpipe.serving.scan_input import GEOMETRY_COLUMNS, SCAN, write_scan_file
 
 EXAMPLE = "example"
@@ -83,7 +84,8 @@ def prepare(networks: Path, folder: Path) -> pd.DataFrame:
 
 def _load_pyfunc(data_path: str) -> "NoduleModel":
     folder = Path(data_path)
-    return NoduleModel(ModelFolder(folder / _NETWORKS).load(), folder)
+    networks = ModelFolder(folder / _NETWORKS)
+    return NoduleModel(networks.load(), networks.use(), folder)
 
 
 class NoduleModel:
@@ -91,11 +93,13 @@ class NoduleModel:
 
     Args:
         models: The networks.
+        use: How they are used.
         folder: Of the model; relative paths of scans may lie in it.
     """
 
-    def __init__(self, models: Models, folder: Path) -> None:
+    def __init__(self, models: Models, use: FindParams, folder: Path) -> None:
         self._models = models
+        self._use = use
         self._folder = folder
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
@@ -135,14 +139,13 @@ class NoduleModel:
         from medpipe.ct.preprocess import preprocess
         from medpipe.nodules.findings.instances import find_instances
         from medpipe.nodules.findings.intake import as_trained, ingest_unlabelled
-        from medpipe.nodules.findings.params import FindParams
 
         scans, locations = ingest_unlabelled(raw, IngestCTParams(n_jobs=1, pseudonyms="never"), None)
         _refuse(name, scans.loc[~scans["accepted"], "rejection_reason"])
         params = as_trained(PreprocessParams(n_jobs=1), self._models.detector)
         store = preprocess(raw, scans, locations, None, params, work / "store")
         _refuse(name, store.rejections["reason"])
-        return find_instances(store, store.series_uids, self._models, FindParams(), work / "masks")[0]
+        return find_instances(store, store.series_uids, self._models, self._use, work / "masks")[0]
 
     def _folder_of(self, path: str, folder: Path) -> Path:
         """The folder to look in; one file is looked at in ``folder`` by itself. The example lies beside the model."""

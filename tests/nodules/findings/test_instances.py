@@ -99,6 +99,15 @@ def test_networks_are_kept_as_they_are_and_absent_ones_are_left_out(ball_models:
     assert set(write_models(Models(ball_models.detector), tmp_path / "kept").load().present) == {"detector"}
 
 
+def test_models_are_kept_with_their_use(ball_models, tmp_path):
+    use = FindParams(threshold=0.3, segment=SegmentParams(roi_edge=16))
+    first = write_models(ball_models, tmp_path / "kept", use)
+    assert ModelFolder(tmp_path / "kept").use() == use
+    before = first.fingerprint()
+    assert write_models(ball_models, tmp_path / "kept").use() == FindParams()
+    assert first.fingerprint() != before
+
+
 def test_files_name_the_networks_and_the_class(ball_models: Models):
     algorithm = algorithm_of(ball_models)
     assert set(algorithm.networks) == {"nodule_detector", "segmenter", "cube_classifier"}

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from medpipe.core.atomic import write_json
 from medpipe.core.errors import InputError
 from medpipe.core.fingerprint import digest, digest_path
-from medpipe.nodules.findings.params import ModelFiles
+from medpipe.nodules.findings.params import FindParams, ModelFiles
 from medpipe.training.checkpoint import Checkpoint
 
 KINDS = {
@@ -39,8 +40,12 @@ class Models:
         return {role: checkpoint for role in KINDS if (checkpoint := getattr(self, role)) is not None}
 
 
+USE_FILE = "use.json"
+"""How the networks of a folder are used."""
+
+
 class ModelFolder:
-    """A folder that holds the networks, one ``<kind>.safetensors`` each.
+    """A folder that holds the networks, one ``<kind>.safetensors`` each, and how they are used.
 
     Args:
         folder: Filled by `write_models`; it is looked into when the networks are read.
@@ -61,9 +66,14 @@ class ModelFolder:
         """
         return load_models({role: self.file(role) for role in KINDS if self.file(role).is_file()}, str(self.folder))
 
+    def use(self) -> FindParams:
+        """How the networks were used on the test scans; the defaults where that is not known."""
+        file = self.folder / USE_FILE
+        return FindParams.model_validate_json(file.read_text(encoding="utf-8")) if file.is_file() else FindParams()
+
     def fingerprint(self) -> str:
-        """Digest of the networks."""
-        files = [self.file(role) for role in KINDS]
+        """Digest of the networks and their use."""
+        files = [*(self.file(role) for role in KINDS), self.folder / USE_FILE]
         return digest([[file.name, digest_path(file)] for file in files if file.is_file()])
 
 
@@ -99,12 +109,19 @@ def choose_models(trained: ModelFolder, given: ModelFiles) -> Models:
     return load_models(files, "inference_models") if files else trained.load()
 
 
-def write_models(models: Models, folder: Path) -> ModelFolder:
-    """Puts networks into a folder; those of an earlier call that are not among them are removed."""
+def write_models(models: Models, folder: Path, use: FindParams | None = None) -> ModelFolder:
+    """Puts networks into a folder; those of an earlier call that are not among them are removed.
+
+    Args:
+        models: The networks.
+        folder: Where to.
+        use: How they are to be used; None keeps to the defaults.
+    """
     bundle = ModelFolder(folder)
     for role in KINDS:
         if role in models.present:
             models.present[role].save(bundle.file(role))
         else:
             bundle.file(role).unlink(missing_ok=True)
+    write_json(folder / USE_FILE, (use or FindParams()).model_dump(mode="json"))
     return bundle

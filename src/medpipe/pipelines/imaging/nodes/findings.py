@@ -17,28 +17,32 @@ from medpipe.training.checkpoint import Checkpoint
 
 
 def keep_models(
-    detector: Checkpoint, reducer: Checkpoint, segmenter: Checkpoint, classifier: Checkpoint, work: Path
+    detector: Checkpoint,
+    reducer: Checkpoint,
+    segmenter: Checkpoint,
+    classifier: Checkpoint,
+    find: FindParams,
+    segment: SegmentParams,
+    classify: ClassifyParams,
+    work: Path,
 ) -> ModelFolder:
-    """Puts the networks that were trained, or given, into one folder: what is used on new scans."""
+    """Puts the networks that were trained, or given, into one folder, and how they are used on new scans."""
     from medpipe.nodules.findings.models import write_models
 
-    return write_models(_models(detector, reducer, segmenter, classifier), work)
+    models = Models(detector, present(reducer), present(segmenter), present(classifier))
+    return write_models(models, work, find.model_copy(update={"segment": segment, "classify": classify}))
 
 
 def find_instances(
     store: ScanStore,
     candidates: pd.DataFrame,
     models: ModelFolder,
-    find: FindParams,
-    segment: SegmentParams,
-    classify: ClassifyParams,
     work: Path,
 ) -> tuple[pd.DataFrame, MaskStore]:
     """Outlines and classifies what was detected on the test scans: one table of instances."""
     from medpipe.nodules.findings.instances import instances_of
 
-    params = find.model_copy(update={"segment": segment, "classify": classify})
-    return instances_of(store, candidates, models.load(), params, work)
+    return instances_of(store, candidates, models.load(), models.use(), work)
 
 
 def evaluate_instances(
@@ -107,10 +111,6 @@ def write_report(
         provenance=_provenance(detector),
         params=params,
     )
-
-
-def _models(detector: Checkpoint, reducer: Checkpoint, segmenter: Checkpoint, classifier: Checkpoint) -> Models:
-    return Models(detector, present(reducer), present(segmenter), present(classifier))
 
 
 def _provenance(detector: Checkpoint) -> dict[str, Any]:
