@@ -1,11 +1,15 @@
-"""How scans must have been prepared so that a network can be trained on them, or used on them."""
+"""How scans must have been prepared so that a network can be trained or used on them, and what it was made from."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from medpipe.core.errors import InputError
+from medpipe.core.fingerprint import digest
+from medpipe.core.params import Params
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.store import ScanStore
 from medpipe.training.checkpoint import Checkpoint
@@ -17,6 +21,12 @@ HU_TOLERANCE = 0.5
 """The same for the limits of the HU window."""
 
 _ISOTROPY_TOLERANCE_MM = 1e-3
+
+VALIDATION_SEED = 7_919
+"""Validation patches are the same in every run of the same data, whatever the training's seed."""
+
+PACKAGES = ("torch", "monai", "lightning", "scikit-learn", "medpipe")
+"""Whose versions are kept with a network."""
 
 
 class Prepared(Protocol):
@@ -52,6 +62,28 @@ def common_preparation(store: ScanStore, series_uids: Sequence[str]) -> tuple[fl
             "preprocess all of them with one set of parameters."
         )
     return float(spacings[0]), next(iter(found))[1]
+
+
+def provenance(
+    store: ScanStore, nodules: pd.DataFrame, series: Mapping[str, Sequence[str]], params: Params, seed: int
+) -> dict[str, Any]:
+    """What a network was made from, for its checkpoint: JSON-able, without names of files or patients.
+
+    Args:
+        store: The scans.
+        nodules: The findings.
+        series: Split to the series that were used.
+        params: Of the training.
+        seed: Of the training.
+    """
+    return {
+        "store": store.fingerprint(),
+        "findings": digest(nodules),
+        "series": {split: list(uids) for split, uids in series.items()},
+        "params": params.model_dump(mode="json"),
+        "seed": seed,
+        "versions": {name: version(name) for name in PACKAGES},
+    }
 
 
 def check_preparation(name: str, scan: Prepared, checkpoint: Checkpoint) -> None:

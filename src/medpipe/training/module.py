@@ -12,6 +12,9 @@ from medpipe.training.params import OptimizerParams
 
 Network = TypeVar("Network", bound=nn.Module)
 
+SEED_STRIDE = 1_000_003
+"""A prime."""
+
 
 class NetworkModule(pl.LightningModule, Generic[Network]):
     """A network with AdamW, warm-up and cosine, and the moving average of its weights.
@@ -41,6 +44,15 @@ class NetworkModule(pl.LightningModule, Generic[Network]):
     def kept_network(self) -> Network:
         """The network whose weights are kept: the moving average, where there is one."""
         return cast(Network, self.network if self.average is None else self.average.module)
+
+    def step_seed(self, step: int, seed: int) -> int:
+        """Seed of what is drawn in one step by this process, such as the augmentation.
+
+        Args:
+            step: Number of the batch.
+            seed: Of the training; those of different trainings do not follow each other.
+        """
+        return seed * SEED_STRIDE + step + (self.global_rank << 32)
 
     def kept_weights(self) -> dict[str, torch.Tensor]:
         """Those of `kept_network`, on the CPU."""

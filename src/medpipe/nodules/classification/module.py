@@ -9,7 +9,6 @@ from medpipe.nodules.cube_networks import build_cube_network
 from medpipe.training.module import NetworkModule
 
 _UINT8_MAX = 255.0
-_SEED_STRIDE = 1_000_003  # a prime: augmentation seeds of different runs do not follow each other
 
 
 class ClassifierModule(NetworkModule[nn.Module]):
@@ -27,7 +26,7 @@ class ClassifierModule(NetworkModule[nn.Module]):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Loss of an augmented batch."""
         image = batch["image"].float() / _UINT8_MAX
-        seed = self._params.trainer.seed * _SEED_STRIDE + int(batch["step"]) + (self.global_rank << 32)
+        seed = self.step_seed(int(batch["step"]), self._params.trainer.seed)
         image, _, _ = augment(image, self._params.augment, seed)
         loss = _loss(self.network(image[:, None]), batch["target"])
         self.log("train_loss", loss.detach(), batch_size=len(image))

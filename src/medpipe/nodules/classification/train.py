@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +22,11 @@ from medpipe.nodules.classification.params import TrainClassifierParams
 from medpipe.nodules.classification.targets import Labelled, labelled, require_both_classes
 from medpipe.nodules.cubes import CubeBatches, Places
 from medpipe.nodules.evaluation.matching import POSITION
-from medpipe.nodules.preparation import common_preparation, stored
+from medpipe.nodules.preparation import VALIDATION_SEED, common_preparation, provenance, stored
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.data import StepSampler, loader
 from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
-
-_VALIDATION_SEED = 7_919  # validation cubes are the same in every run of the same data, whatever the training's seed
-_PACKAGES = ("torch", "monai", "lightning", "scikit-learn", "medpipe")
 
 _logger = logging.getLogger(__name__)
 
@@ -71,7 +67,7 @@ def train_classifier(
     sampler = StepSampler(lambda: module.global_step, min(params.validate_every_n_steps, params.trainer.max_steps))
     val_loader = None
     if len(val.findings):
-        val_batches = CubeBatches(store, _places(store, val.findings), params.cubes, _VALIDATION_SEED)
+        val_batches = CubeBatches(store, _places(store, val.findings), params.cubes, VALIDATION_SEED)
         val_loader = loader(val_batches, range(params.val_batches), 0)
     _logger.info("%s; training findings: %s, validation findings: %s", params.target.rule, train.counts, val.counts)
     history = fit(
@@ -101,16 +97,8 @@ def train_classifier(
             "calibration": asdict(prior),
             "operating_threshold": 0.5,
         },
-        {
-            "store": store.fingerprint(),
-            "findings": digest(nodules),
-            "series": {"train": train_uids, "val": val_uids},
-            "train_findings": train.counts,
-            "val_findings": val.counts,
-            "params": params.model_dump(mode="json"),
-            "seed": seed,
-            "versions": {name: version(name) for name in _PACKAGES},
-        },
+        provenance(store, nodules, {"train": train_uids, "val": val_uids}, params, seed)
+        | {"train_findings": train.counts, "val_findings": val.counts},
     )
     return _set_operating_point(checkpoint, history, store, val, params)
 

@@ -11,7 +11,6 @@ from medpipe.nodules.detection.targets import Targets, make_targets
 from medpipe.training.module import NetworkModule
 
 _UINT8_MAX = 255.0
-_SEED_STRIDE = 1_000_003  # a prime: augmentation seeds of different runs do not follow each other
 
 
 class DetectorModule(NetworkModule[CentreNet]):
@@ -30,7 +29,7 @@ class DetectorModule(NetworkModule[CentreNet]):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Loss of an augmented batch."""
         image = batch["image"].float() / _UINT8_MAX
-        seed = self._params.trainer.seed * _SEED_STRIDE + int(batch["step"]) + (self.global_rank << 32)
+        seed = self.step_seed(int(batch["step"]), self._params.trainer.seed)
         image, centres, _ = augment(image, self._params.augment, seed, centres=batch["centres"])
         losses = detection_loss(self.network(image[:, None]), self._targets(batch, centres))
         self.log_dict({f"train_{name}": value.detach() for name, value in losses.items()}, batch_size=len(image))

@@ -11,7 +11,6 @@ from medpipe.nodules.detection.second_look import N_CLASSES
 from medpipe.training.module import NetworkModule
 
 _UINT8_MAX = 255.0
-_SEED_STRIDE = 1_000_003  # a prime: augmentation seeds of different runs do not follow each other
 
 
 class ReducerModule(NetworkModule[nn.Module]):
@@ -29,7 +28,7 @@ class ReducerModule(NetworkModule[nn.Module]):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy of an augmented batch."""
         image = batch["image"].float() / _UINT8_MAX
-        seed = self._params.trainer.seed * _SEED_STRIDE + int(batch["step"]) + (self.global_rank << 32)
+        seed = self.step_seed(int(batch["step"]), self._params.trainer.seed)
         image, _, _ = augment(image, self._params.augment, seed)
         loss = functional.cross_entropy(self.network(image[:, None]).float(), batch["target"].long())
         self.log("train_loss", loss.detach(), batch_size=len(image))

@@ -7,7 +7,6 @@ network learns to tell from nodules.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from medpipe.nodules.detection.params import TrainReducerParams
 from medpipe.nodules.detection.reducer_module import ReducerModule
 from medpipe.nodules.detection.second_look import REDUCER_KIND, nodule_probability
 from medpipe.nodules.evaluation.matching import POSITION, diameters_mm, match
-from medpipe.nodules.preparation import common_preparation, stored
+from medpipe.nodules.preparation import VALIDATION_SEED, common_preparation, provenance, stored
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.data import StepSampler, loader
 from medpipe.training.device import torch_device
@@ -33,8 +32,6 @@ from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
 
 _CLEARANCE_MM = 3.0  # a false alarm keeps this distance from the rim of every finding: nearer, it shows the finding
-_VALIDATION_SEED = 7_919  # validation cubes are the same in every run of the same data, whatever the training's seed
-_PACKAGES = ("torch", "monai", "lightning", "scikit-learn", "medpipe")
 
 _logger = logging.getLogger(__name__)
 
@@ -83,7 +80,7 @@ def train_reducer(
     sampler = StepSampler(lambda: module.global_step, min(params.validate_every_n_steps, params.trainer.max_steps))
     val_loader = None
     if val_places is not None:
-        val_batches = CubeBatches(store, val_places, params.cubes, _VALIDATION_SEED)
+        val_batches = CubeBatches(store, val_places, params.cubes, VALIDATION_SEED)
         val_loader = loader(val_batches, range(params.val_batches), 0)
     n_positive = int(train_places.targets.sum())
     _logger.info("Second stage: %d nodules, %d false alarms", n_positive, len(train_places) - n_positive)
@@ -106,14 +103,7 @@ def train_reducer(
             "hu_window": list(hu_window),
             "detector": detector.fingerprint(),
         },
-        {
-            "store": store.fingerprint(),
-            "findings": digest(nodules),
-            "series": {"train": train_uids, "val": val_uids},
-            "params": params.model_dump(mode="json"),
-            "seed": seed,
-            "versions": {name: version(name) for name in _PACKAGES},
-        },
+        provenance(store, nodules, {"train": train_uids, "val": val_uids}, params, seed),
     )
     return _combined(checkpoint, history, module, store, nodules, val_candidates, val_uids, params)
 

@@ -10,7 +10,6 @@ from medpipe.nodules.detection.targets import NODULE
 from medpipe.training.module import NetworkModule
 
 _UINT8_MAX = 255.0
-_SEED_STRIDE = 1_000_003  # a prime: augmentation seeds of different runs do not follow each other
 
 
 class RetinaNetModule(NetworkModule[BoxDetector]):
@@ -32,7 +31,7 @@ class RetinaNetModule(NetworkModule[BoxDetector]):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Loss of an augmented batch."""
         image = batch["image"].float() / _UINT8_MAX
-        seed = self._params.trainer.seed * _SEED_STRIDE + int(batch["step"]) + (self.global_rank << 32)
+        seed = self.step_seed(int(batch["step"]), self._params.trainer.seed)
         image, centres, _ = augment(image, self._params.augment, seed, centres=batch["centres"])
         return self._losses(self.network, image, batch, centres, "train")
 

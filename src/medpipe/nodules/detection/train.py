@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,12 @@ from medpipe.nodules.detection.module import DetectorModule
 from medpipe.nodules.detection.operating_point import choose_operating_point, has_nodules
 from medpipe.nodules.detection.params import TrainDetectorParams
 from medpipe.nodules.detection.sampling import PatchBatches, scan_places
-from medpipe.nodules.preparation import common_preparation, stored
+from medpipe.nodules.preparation import VALIDATION_SEED, common_preparation, provenance, stored
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.data import StepSampler, loader
 from medpipe.training.fit import fit
 from medpipe.training.module import NetworkModule
 from medpipe.training.seeds import seed_everything
-
-_VALIDATION_SEED = 7_919  # validation patches are the same in every run of the same data, whatever the training's seed
-_PACKAGES = ("torch", "monai", "lightning", "medpipe")
 
 _logger = logging.getLogger(__name__)
 
@@ -68,8 +64,8 @@ def train_detector(
     sampler = StepSampler(lambda: module.global_step, min(params.validate_every_n_steps, params.trainer.max_steps))
     val_loader = None
     if val_uids:
-        val_places = scan_places(store, nodules, val_uids, params.sampling, _VALIDATION_SEED, n_jobs)
-        val_batches = PatchBatches(store, val_places, params.sampling, _VALIDATION_SEED)
+        val_places = scan_places(store, nodules, val_uids, params.sampling, VALIDATION_SEED, n_jobs)
+        val_batches = PatchBatches(store, val_places, params.sampling, VALIDATION_SEED)
         val_loader = loader(val_batches, range(params.val_batches), 0)
     identity = digest(store.fingerprint(), nodules, train_uids, val_uids, params)
     _logger.info(
@@ -96,14 +92,7 @@ def train_detector(
             "spacing_mm": spacing_mm,
             "hu_window": list(hu_window),
         },
-        {
-            "store": store.fingerprint(),
-            "findings": digest(nodules),
-            "series": {"train": train_uids, "val": val_uids},
-            "params": params.model_dump(mode="json"),
-            "seed": seed,
-            "versions": {name: version(name) for name in _PACKAGES},
-        },
+        provenance(store, nodules, {"train": train_uids, "val": val_uids}, params, seed),
     )
     return _with_operating_point(checkpoint, history, store, nodules, val_uids, params)
 

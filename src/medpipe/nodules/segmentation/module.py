@@ -10,7 +10,6 @@ from medpipe.nodules.segmentation.params import TrainSegmenterParams
 from medpipe.training.module import NetworkModule
 
 _UINT8_MAX = 255.0
-_SEED_STRIDE = 1_000_003  # a prime: augmentation seeds of different runs do not follow each other
 
 
 class SegmenterModule(NetworkModule[Segmenter]):
@@ -28,7 +27,7 @@ class SegmenterModule(NetworkModule[Segmenter]):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Loss of an augmented batch."""
         image = batch["image"].float() / _UINT8_MAX
-        seed = self._params.trainer.seed * _SEED_STRIDE + int(batch["step"]) + (self.global_rank << 32)
+        seed = self.step_seed(int(batch["step"]), self._params.trainer.seed)
         image, _, mask = augment(image, self._params.augment, seed, mask=batch["mask"])
         losses = segmentation_loss(self.network(image[:, None])[:, 0], mask, self._params.dice_weight)
         self.log_dict({f"train_{name}": value.detach() for name, value in losses.items()}, batch_size=len(image))

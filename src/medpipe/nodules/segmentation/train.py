@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,7 @@ import pandas as pd
 from medpipe.core.errors import NothingToLearnError
 from medpipe.core.fingerprint import digest
 from medpipe.ct.store import ScanStore
-from medpipe.nodules.preparation import common_preparation, stored
+from medpipe.nodules.preparation import VALIDATION_SEED, common_preparation, provenance, stored
 from medpipe.nodules.segmentation.module import SegmenterModule
 from medpipe.nodules.segmentation.network import KIND
 from medpipe.nodules.segmentation.params import TrainSegmenterParams
@@ -19,9 +18,6 @@ from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.data import StepLoader, StepSampler, loader
 from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
-
-_VALIDATION_SEED = 7_919  # validation patches are the same in every run of the same data, whatever the training's seed
-_PACKAGES = ("torch", "monai", "lightning", "medpipe")
 
 _logger = logging.getLogger(__name__)
 
@@ -80,15 +76,8 @@ def train_segmenter(
             "spacing_mm": spacing_mm,
             "hu_window": list(hu_window),
         },
-        {
-            "store": store.fingerprint(),
-            "findings": digest(nodules),
-            "series": {"train": train_uids, "val": val_uids},
-            "n_masks": batches.n_findings,
-            "params": params.model_dump(mode="json"),
-            "seed": seed,
-            "versions": {name: version(name) for name in _PACKAGES},
-        },
+        provenance(store, nodules, {"train": train_uids, "val": val_uids}, params, seed)
+        | {"n_masks": batches.n_findings},
     )
     return checkpoint, history
 
@@ -97,6 +86,6 @@ def _validation(
     store: ScanStore, found: pd.DataFrame, val_uids: Sequence[str], params: TrainSegmenterParams
 ) -> StepLoader | None:
     """Loader of the validation patches; None where no validation scan has a mask."""
-    places = mask_places(store, found, val_uids, params.sampling, _VALIDATION_SEED)
-    batches = MaskBatches(store, places, params.sampling, _VALIDATION_SEED)
+    places = mask_places(store, found, val_uids, params.sampling, VALIDATION_SEED)
+    batches = MaskBatches(store, places, params.sampling, VALIDATION_SEED)
     return loader(batches, range(params.val_batches), 0) if batches.n_findings else None
