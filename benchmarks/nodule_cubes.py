@@ -6,7 +6,8 @@ The folder holds LIDC nodules as cubes of 51 voxels of 1 mm in HU (``cubes51_int
 x, -z) with one reader's mask and ratings (``labels.csv``). Each cube becomes a scan of a scan store; the patient is the
 number before the first ``_`` of its name. What is measured is what the project's own functions give:
 
-- ``segment``: `train_segmenter` on four fifths of the patients, `segment_at` on the others; ROI Dice over all nodules.
+- ``segment``: `train_segmenter` on four fifths of the patients, of which a quarter sets the threshold; `segment_at` on
+  the others; ROI Dice over all nodules.
 - ``classify``: malignancy <= 2 against >= 4 (one reader's rating; 3 is in neither class). Of the four fifths, each
   quarter in turn sets the calibration of a classifier trained on the other three; for the last fifth the calibrated
   logits of the four are averaged, and a nodule is called malignant from a probability of 0.5 on. AUC over all nodules
@@ -80,11 +81,12 @@ HEADLINES = {
     ),
 }
 
+SEGMENT = SegmentParams(roi_edge=48, batch_size=4, mirror_average=True)
 SEGMENTER = TrainSegmenterParams(
     sampling=MaskSamplingParams(patch_edge=32, batch_size=6, foreground_share=1.0, jitter_voxels=3),
     trainer=TrainerParams(max_steps=300, devices=1),
+    segmentation=SEGMENT,
 )
-SEGMENT = SegmentParams(roi_edge=48, batch_size=4, mirror_average=True)
 MALIGNANCY = TargetParams(column="malignancy", positive_min=4, negative_max=2)
 CLASSIFIER = TrainClassifierParams(
     target=MALIGNANCY,
@@ -188,7 +190,11 @@ def segment(cubes: Cubes, work: Path, folds: Sequence[int]) -> tuple[dict[str, f
     for number, (train, test) in enumerate(cubes.folds(cubes.store.series_uids, N_FOLDS, seed=0)):
         if number in folds:
             params = SEGMENTER.model_copy(update={"trainer": _seeded(SEGMENTER.trainer, number)})
-            checkpoint, _ = train_segmenter(cubes.store, cubes.nodules, {"train": train}, params, work / "segmenter")
+            inner, val = next(cubes.folds(train, N_MEMBERS, seed=1))
+            series = {"train": inner, "val": val}
+            checkpoint, history = train_segmenter(cubes.store, cubes.nodules, series, params, work / "segmenter")
+            last = history.groupby("name")["value"].last()
+            print(f"fold {number}: inner Dice {last['val_dice']:.3f} at {last['val_threshold']:.2f}", flush=True)
             places = cubes.nodules[cubes.nodules["series_uid"].isin(test)]
             tables.append(segment_at(cubes.store, places, checkpoint, SEGMENT, work / f"masks{number}"))
     return _pooled(cubes, tables, work / "masks"), {

@@ -71,6 +71,7 @@ def bright_checkpoint(*, at_place: bool = False) -> Checkpoint:
         "segmenter": params.model_dump(mode="json"),
         "spacing_mm": SPACING_MM,
         "hu_window": list(HU_WINDOW),
+        "threshold": 0.5,
     }
     with torch.no_grad():
         for weight in network.parameters():

@@ -18,10 +18,11 @@ from medpipe.nodules.segmentation.params import (
     TrainSegmenterParams,
 )
 from medpipe.nodules.segmentation.sampling import MaskBatches, mask_places, targets
+from medpipe.nodules.segmentation.threshold import THRESHOLDS, dice_by_threshold
 from medpipe.nodules.segmentation.train import train_segmenter
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.params import TrainerParams
-from tests.nodules.segmentation.conftest import Balls
+from tests.nodules.segmentation.conftest import Balls, bright_checkpoint
 
 SAMPLING = MaskSamplingParams(patch_edge=16, batch_size=4, points_per_scan=40)
 PARAMS = TrainSegmenterParams(
@@ -134,3 +135,30 @@ def test_scans_without_masks_cannot_be_learned_from(balls: Balls, tmp_path: Path
 def test_a_patch_must_fit_the_network():
     with pytest.raises(ValidationError, match=r"sampling\.patch_edge 20 is not a multiple of 8"):
         TrainSegmenterParams(sampling=MaskSamplingParams(patch_edge=20))
+
+
+def test_the_threshold_is_that_of_the_best_dice_on_validation_findings(balls: Balls, tmp_path: Path):
+    params = PARAMS.model_copy(update={"segmentation": USE})
+    checkpoint, history = train_segmenter(
+        balls.store, balls.nodules, {"train": ["scan0", "scan1"], "val": ["scan2"]}, params, tmp_path
+    )
+    last = history.groupby("name")["value"].last()
+    found = targets(balls.nodules, MaskTargetParams())
+    dice = dice_by_threshold(balls.store, found, ["scan2"], checkpoint, USE)
+    assert set(dice) == set(THRESHOLDS)
+    assert checkpoint.params["threshold"] == max(dice, key=lambda threshold: dice[threshold])
+    assert (last["val_threshold"], last["val_dice"]) == (checkpoint.params["threshold"], max(dice.values()))
+    places = balls.nodules[balls.nodules["series_uid"] == "scan2"]
+    made = segment_at(balls.store, places, checkpoint, USE, tmp_path / "masks")
+    metrics, _ = evaluate_segmentation(balls.store, balls.nodules, ["scan2"], EVALUATION, at_findings=made)
+    assert metrics["roi_dice"] == pytest.approx(max(dice.values()), abs=1e-6)
+    chosen = USE.model_copy(update={"threshold": 0.95})
+    smaller, _ = segment_at(balls.store, places, checkpoint, chosen, tmp_path / "smaller")
+    assert smaller["volume_mm3"].sum() <= made[0]["volume_mm3"].sum()
+
+
+def test_without_validation_findings_the_threshold_is_one_half(balls: Balls):
+    nothing = dice_by_threshold(
+        balls.store, targets(balls.nodules, MaskTargetParams()), ["scan4"], bright_checkpoint(), USE
+    )
+    assert nothing == {}

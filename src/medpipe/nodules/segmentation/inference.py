@@ -1,6 +1,6 @@
 """The segmenter at work: a mask at each of given places, or one of a whole scan."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def segment_at(
             ``params.roi_edge`` does not fit the network.
     """
     device = torch_device(params.accelerator)
-    network = load_network(checkpoint).to(device)
+    network, threshold = load_network(checkpoint).to(device), _threshold(checkpoint, params)
     if params.roi_edge % network.coarsest_stride:
         raise InputError(
             f"segment.roi_edge is {params.roi_edge}, expected a multiple of {network.coarsest_stride}, the coarsest "
@@ -73,9 +73,10 @@ def segment_at(
         rows = np.flatnonzero(uids == uid)
         centres = scan.geometry.to_voxel(places.iloc[rows][POSITION].to_numpy(dtype=np.float64))
         masks: dict[int, LesionMask] = {}
-        for number, (row, (start, voxels)) in enumerate(
-            zip(rows, _masks_at(network, store, uid, centres, params, device), strict=True), start=1
+        for number, (row, centre, (start, probability)) in enumerate(
+            zip(rows, centres, _probabilities(network, store, uid, centres, params, device), strict=True), start=1
         ):
+            voxels = component_at(probability >= threshold, centre - start, params.search_mm, scan.geometry)
             if voxels.any():
                 masks[number] = cropped(voxels, start)
             sizes.loc[row, columns] = [number, *mask_sizes(voxels, scan.geometry).values()]
@@ -108,7 +109,7 @@ def segment_scans(
             otherwise than the training scans.
     """
     device = torch_device(params.accelerator)
-    network = load_network(checkpoint).to(device)
+    network, threshold = load_network(checkpoint).to(device), _threshold(checkpoint, params)
     if network.at_place:
         raise InputError(
             "the segmenter was trained with sampling.kind 'cubes' and outlines only what lies at a given place; "
@@ -119,7 +120,7 @@ def segment_scans(
     for uid in track(series_uids, "Outlining whole scans"):
         scan = store.open(uid)
         check_preparation(uid, scan, checkpoint)
-        voxels = _whole(network, scan, params, device)
+        voxels = _whole(network, scan, params, threshold, device)
         write_masks(folder, uid, scan.geometry, {1: cropped(voxels)} if voxels.any() else {})
         rows.append({"series_uid": uid, "mask_number": 1, **mask_sizes(voxels, scan.geometry)})
     return pd.DataFrame(rows, columns=["series_uid", "mask_number", *SIZE_COLUMNS]), MaskStore(folder)
@@ -132,25 +133,41 @@ def _clear(folder: Path) -> None:
         file.unlink()
 
 
-def _masks_at(
+def probabilities_at(
+    store: ScanStore,
+    series_uid: str,
+    centres: npt.NDArray[np.float64],
+    checkpoint: Checkpoint,
+    params: SegmentParams,
+) -> Iterator[tuple[list[int], npt.NDArray[np.float32]]]:
+    """First voxel (z, y, x) of the cube around each place, and the probability of its voxels; 0 outside the scan.
+
+    Args:
+        store: The scans.
+        series_uid: Which scan.
+        centres: n x 3 voxel coordinates.
+        checkpoint: A segmenter's.
+        params: Of its use.
+    """
+    device = torch_device(params.accelerator)
+    yield from _probabilities(load_network(checkpoint).to(device), store, series_uid, centres, params, device)
+
+
+def _probabilities(
     network: Segmenter,
     store: ScanStore,
     series_uid: str,
     centres: npt.NDArray[np.float64],
     params: SegmentParams,
     device: torch.device,
-) -> list[tuple[list[int], BoolArray]]:
-    """First voxel and mask of the cube around each place."""
+) -> Iterator[tuple[list[int], npt.NDArray[np.float32]]]:
     geometry, edge = store.open(series_uid).geometry, params.roi_edge
-    found = []
     for first in range(0, len(centres), params.batch_size):
         part = centres[first : first + params.batch_size]
         cubes = torch.from_numpy(cubes_at(store, series_uid, part, edge)).to(device)
-        for centre, foreground in zip(part, _foreground(network, cubes, params), strict=True):
+        for centre, probability in zip(part, _probability(network, cubes, params), strict=True):
             start = corner(centre, edge)
-            foreground &= _inside(start, edge, geometry)
-            found.append((start, component_at(foreground, centre - start, params.search_mm, geometry)))
-    return found
+            yield start, probability * _inside(start, edge, geometry)
 
 
 def _inside(start: Sequence[int], edge: int, geometry: Geometry) -> BoolArray:
@@ -189,7 +206,9 @@ def component_at(
     return np.asarray(labels == labels[tuple(voxels[nearest])])
 
 
-def _whole(network: Segmenter, scan: StoredScan, params: SegmentParams, device: torch.device) -> BoolArray:
+def _whole(
+    network: Segmenter, scan: StoredScan, params: SegmentParams, threshold: float, device: torch.device
+) -> BoolArray:
     """Foreground in the prepared region of a scan."""
     found = np.zeros(scan.shape, dtype=bool)
     stride = network.coarsest_stride
@@ -199,7 +218,7 @@ def _whole(network: Segmenter, scan: StoredScan, params: SegmentParams, device: 
         if not region.any():
             continue
         outer = scan.patch([first - halo for first in start], [length + 2 * halo for length in shape])
-        mask = _foreground(network, torch.from_numpy(outer)[None].to(device), params)[0]
+        mask = _probability(network, torch.from_numpy(outer)[None].to(device), params)[0] >= threshold
         core = mask[tuple(slice(halo, halo + length) for length in shape)] & (region > 0)
         box = tuple(slice(first, first + length) for first, length in zip(start, shape, strict=True))
         target = found[box]  # the last tiles reach beyond the scan
@@ -216,12 +235,17 @@ def _largest(mask: BoolArray, count: int) -> BoolArray:
 
 
 @torch.inference_mode()
-def _foreground(network: Segmenter, images: Tensor, params: SegmentParams) -> BoolArray:
-    """Thresholded probability of uint8 images, B x D x H x W."""
+def _probability(network: Segmenter, images: Tensor, params: SegmentParams) -> npt.NDArray[np.float32]:
+    """Of the voxels of uint8 images, B x D x H x W."""
     batch = images[:, None].float() / _UINT8_MAX
     mirrors = list(product((False, True), repeat=3)) if params.mirror_average else [(False, False, False)]
     total = torch.zeros_like(batch)
     for mirror in mirrors:
         axes = [axis for axis, turned in enumerate(mirror, start=2) if turned]
         total += torch.sigmoid(network(batch.flip(axes)).float()).flip(axes)
-    return (total[:, 0] >= params.threshold * len(mirrors)).cpu().numpy()
+    return (total[:, 0] / len(mirrors)).cpu().numpy()
+
+
+def _threshold(checkpoint: Checkpoint, params: SegmentParams) -> float:
+    """The given one, or that of the training."""
+    return float(checkpoint.params["threshold"]) if params.threshold is None else params.threshold

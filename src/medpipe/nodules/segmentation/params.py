@@ -78,7 +78,8 @@ class SegmentParams(Params):
     """How a trained segmenter is used.
 
     Attributes:
-        threshold: Probability from which a voxel is foreground.
+        threshold: Probability from which a voxel is foreground; None takes the one that was chosen on validation
+            findings.
         roi_edge: Edge in voxels of the cube around a place in which its mask is looked for; a multiple of the
             network's coarsest stride.
         search_mm: A place outside all components takes the nearest one if it is not farther away; otherwise its mask
@@ -91,7 +92,7 @@ class SegmentParams(Params):
         accelerator: ``auto`` takes the GPU where there is one.
     """
 
-    threshold: float = Field(0.5, gt=0, lt=1)
+    threshold: float | None = Field(None, gt=0, lt=1)
     roi_edge: PositiveInt = 32
     search_mm: float = Field(6.0, ge=0)
     batch_size: PositiveInt = 16
@@ -113,6 +114,8 @@ class TrainSegmenterParams(Params):
         augment: Changes made to them.
         optimizer: Learning rate, its schedule, and the moving average of the weights.
         dice_weight: Weight of the Dice loss; that of cross-entropy is 1.
+        segmentation: Use on the validation findings at the end, where the threshold is chosen (``sampling.kind``
+            ``cubes`` only; organs keep one half).
         validate_every_n_steps: Distance of the points of the validation loss.
         val_batches: Validation batches a point.
     """
@@ -124,6 +127,7 @@ class TrainSegmenterParams(Params):
     augment: AugmentParams = AugmentParams()
     optimizer: OptimizerParams = OptimizerParams()
     dice_weight: PositiveFloat = 1.0
+    segmentation: SegmentParams = SegmentParams()
     validate_every_n_steps: PositiveInt = 100
     val_batches: PositiveInt = 4
 

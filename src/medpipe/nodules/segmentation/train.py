@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,10 +15,14 @@ from medpipe.nodules.segmentation.module import SegmenterModule
 from medpipe.nodules.segmentation.network import KIND
 from medpipe.nodules.segmentation.params import TrainSegmenterParams
 from medpipe.nodules.segmentation.sampling import MaskBatches, mask_places, targets
+from medpipe.nodules.segmentation.threshold import dice_by_threshold
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.data import StepLoader, StepSampler, loader
 from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
+
+DEFAULT_THRESHOLD = 0.5
+"""Where there is no validation finding to choose it on."""
 
 _logger = logging.getLogger(__name__)
 
@@ -75,11 +80,35 @@ def train_segmenter(
             "target": params.target.model_dump(mode="json"),
             "spacing_mm": spacing_mm,
             "hu_window": list(hu_window),
+            "threshold": DEFAULT_THRESHOLD,
         },
         provenance(store, nodules, {"train": train_uids, "val": val_uids}, params, seed)
         | {"n_masks": batches.n_findings},
     )
-    return checkpoint, history
+    if not params.sampling.at_place:
+        return checkpoint, history
+    return _with_threshold(checkpoint, history, store, found, val_uids, params)
+
+
+def _with_threshold(
+    checkpoint: Checkpoint,
+    history: pd.DataFrame,
+    store: ScanStore,
+    found: pd.DataFrame,
+    val_uids: Sequence[str],
+    params: TrainSegmenterParams,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """The threshold with the best mean Dice on the validation findings goes into checkpoint and history."""
+    dice = dice_by_threshold(store, found, val_uids, checkpoint, params.segmentation)
+    if not dice:
+        _logger.warning("No validation finding has a mask: the threshold stays %.2f", DEFAULT_THRESHOLD)
+        return checkpoint, history
+    best = max(dice, key=lambda threshold: dice[threshold])
+    _logger.info("Dice of the validation findings: %.3f at threshold %.2f", dice[best], best)
+    points = {"val_dice": dice[best], "val_threshold": best}
+    rows = pd.DataFrame({"step": params.trainer.max_steps, "name": list(points), "value": list(points.values())})
+    complete = replace(checkpoint, params={**checkpoint.params, "threshold": best})
+    return complete, pd.concat([history, rows.astype(dict(history.dtypes))], ignore_index=True)
 
 
 def _validation(
