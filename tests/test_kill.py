@@ -13,16 +13,17 @@ import pytest
 from medpipe.training.checkpoint import Checkpoint
 from tests.scratch import command, environment, kedro, make_project, nodes_that_ran
 
-KILLS = {
+KILLS = {  # in the order in which the nodes run
     "imaging": [
         ("provide_ct", 3.0),
         ("ingest_ct", 0.2),
         ("preprocess", 1.0),
+        ("train_classifier", 1.0),
         ("train_cnn", 8.0),
-        ("train_reducer", 4.0),
-        ("detect", 0.5),
         ("train_segmenter", 4.0),
-        ("find_instances", 0.3),
+        ("train_reducer", 6.0),
+        ("detect", 0.5),
+        ("find_instances", 0.2),
     ],
     "molecules": [("ingest_smiles", 1.0), ("encode", 0.5), ("train_gan", 4.0), ("sample", 0.2)],
 }
