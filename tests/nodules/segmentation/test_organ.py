@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 
@@ -16,10 +17,9 @@ from medpipe.ct.phantom.scan import make_scan
 from medpipe.ct.preprocess import preprocess
 from medpipe.ct.resample import to_canonical
 from medpipe.ct.volume import Volume
-from medpipe.nodules.segmentation.evaluate import evaluate_segmentation
-from medpipe.nodules.segmentation.inference import segment_scans
 from medpipe.nodules.segmentation.params import EvaluateSegmentationParams, SegmentParams, TrainSegmenterParams
 from medpipe.nodules.segmentation.train import train_segmenter
+from medpipe.pipelines.imaging.nodes import segmentation as nodes
 
 PHANTOMS = PhantomParams(
     seed=5,
@@ -83,9 +83,16 @@ def test_lungs_are_learned_from_label_maps_and_outlined_in_unseen_scans(raw: Pat
     assert len(uids) == 5
     checkpoint, _ = train_segmenter(store, intake.nodules, {"train": uids[:3]}, LUNGS, tmp_path / "work")
     unseen = uids[3:]
-    whole = segment_scans(store, unseen, checkpoint, USE, tmp_path / "outlined")
-    metrics, _ = evaluate_segmentation(
-        store, intake.nodules, unseen, EvaluateSegmentationParams(n_bootstraps=20), whole=whole, target=LUNGS.target
-    )
+    patients = intake.scans.set_index("series_uid")["patient_id"]
+    splits = pd.DataFrame({"patient_id": patients[uids], "split": ["train"] * 3 + ["test"] * 2})
+    cohort = (store, intake.scans, intake.nodules, splits)
+    segmented, masks = nodes.segment(*cohort, checkpoint, USE, tmp_path / "outlined")
+    assert segmented["series_uid"].tolist() == unseen
+    params = EvaluateSegmentationParams(n_bootstraps=20)
+    metrics, table = nodes.evaluate_segmentation(*cohort, checkpoint, segmented, masks, params)
     assert metrics["scan_n"] == 2
     assert metrics["scan_dice"] > 0.9
+    assert not any(name.startswith("roi_") for name in metrics)
+    figure = nodes.draw_segmentation(store, checkpoint, segmented, masks, table)
+    captions = [part.get_suptitle() for part in figure.subfigs[0].subfigs[:2]]
+    assert all(float(caption.removeprefix("Dice ")) > 0.85 for caption in captions)

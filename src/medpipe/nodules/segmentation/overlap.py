@@ -15,6 +15,12 @@ HAUSDORFF_PERCENTILE = 95
 BoolArray = npt.NDArray[np.bool_]
 
 
+def dice(truth: BoolArray, predicted: BoolArray) -> float:
+    """Twice the common voxels over all voxels of both masks; 1 where both are empty."""
+    both, all_voxels = int((truth & predicted).sum()), int(truth.sum()) + int(predicted.sum())
+    return 2 * both / all_voxels if all_voxels else 1.0
+
+
 def overlap(truth: BoolArray, predicted: BoolArray, spacing_zyx_mm: Sequence[float]) -> dict[str, float]:
     """Measures of one mask against another (Taha and Hanbury, BMC Medical Imaging 15:29, 2015).
 

@@ -9,6 +9,7 @@ from medpipe.ct.store import ScanStore
 from medpipe.nodules.cubes import corner
 from medpipe.nodules.evaluation.matching import POSITION
 from medpipe.nodules.segmentation.inference import component_at, probabilities_at
+from medpipe.nodules.segmentation.overlap import dice
 from medpipe.nodules.segmentation.params import SegmentParams
 from medpipe.training.checkpoint import Checkpoint
 
@@ -45,5 +46,5 @@ def dice_by_threshold(
                 continue
             for threshold, kept in scores.items():
                 mask = component_at(probability >= threshold, centre - start, params.search_mm, scan.geometry)
-                kept.append(2 * float((mask & truth).sum()) / float(mask.sum() + truth.sum()))
+                kept.append(dice(truth, mask))
     return {threshold: float(np.mean(kept)) for threshold, kept in scores.items() if kept}

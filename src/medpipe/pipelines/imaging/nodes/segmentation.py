@@ -44,14 +44,16 @@ def segment(
     params: SegmentParams,
     work: Path,
 ) -> tuple[pd.DataFrame, MaskStore]:
-    """Outlines of the test findings, each looked for where the finding lies."""
+    """Outlines of the test findings, each looked for where the finding lies; of an organ, in the whole scan."""
     from medpipe.ct.cohort import series_by_split
-    from medpipe.nodules.segmentation.inference import segment_at
+    from medpipe.nodules.segmentation.inference import segment_at, segment_scans
     from medpipe.nodules.segmentation.sampling import targets
 
     if segmenter.reason_absent is not None:
         return nodules.iloc[:0], MaskStore(emptied(work))
     test = series_by_split(scans, splits, store.series_uids)["test"]
+    if not segmenter.params["at_place"]:
+        return segment_scans(store, test, segmenter, params, work)
     target = MaskTargetParams(**segmenter.params["target"])
     places = targets(nodules[nodules["series_uid"].isin(test) & nodules["has_mask"]], target)
     return segment_at(store, places, segmenter, params, work)
@@ -67,7 +69,7 @@ def evaluate_segmentation(
     masks: MaskStore,
     params: EvaluateSegmentationParams,
 ) -> tuple[dict[str, float], pd.DataFrame]:
-    """Dice, IoU, Hausdorff distance and volume error of the outlines, where the place is given."""
+    """Dice, IoU, Hausdorff distance and volume error of the outlines: where the place is given, or of whole scans."""
     from medpipe.ct.cohort import by_series, series_by_split
     from medpipe.nodules.segmentation.evaluate import evaluate_segmentation
 
@@ -76,9 +78,8 @@ def evaluate_segmentation(
     test = series_by_split(scans, splits, store.series_uids)["test"]
     patients = by_series(scans, "patient_id")
     target = MaskTargetParams(**segmenter.params["target"])
-    return evaluate_segmentation(
-        store, nodules, test, params, at_findings=(segmented, masks), target=target, patients=patients
-    )
+    outlined = {"at_findings" if segmenter.params["at_place"] else "whole": (segmented, masks)}
+    return evaluate_segmentation(store, nodules, test, params, **outlined, target=target, patients=patients)
 
 
 def draw_segmentation(
@@ -89,6 +90,7 @@ def draw_segmentation(
 
     if table.empty:
         return nothing_figure("No segmentation", segmenter.reason_absent or "No test finding has an outline.")
-    from medpipe.nodules.segmentation.pictures import segmentation_figure
+    from medpipe.nodules.segmentation.pictures import organ_figure, segmentation_figure
 
-    return segmentation_figure(store, segmented, masks, table)
+    draw = segmentation_figure if segmenter.params["at_place"] else organ_figure
+    return draw(store, segmented, masks, table)
