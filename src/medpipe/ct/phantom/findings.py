@@ -12,6 +12,7 @@ from medpipe.ct.phantom.anatomy import Anatomy
 from medpipe.ct.phantom.fields import Points
 from medpipe.ct.phantom.lungtrees import LungTrees
 from medpipe.ct.phantom.params import PhantomParams
+from medpipe.ct.phantom.trees import Segments
 
 Texture = Literal["solid", "part-solid", "ground-glass"]
 Attachment = Literal["isolated", "juxtapleural", "juxtavascular"]
@@ -21,6 +22,14 @@ SPICULATED_FROM_MM = 7.0
 """Smaller nodules show no spicules at the resolution of a CT."""
 
 _KEEP_APART_MM = 14.0
+
+_LARGE_VESSEL_MM = 1.5
+"""Radius; what touches a thinner vessel is still called isolated, since there is no place in a lung without one."""
+
+_THIN_VESSEL_MM = 0.9
+"""Radius; thinner vessels hide no nodule."""
+
+_TRIES = 40
 
 
 @dataclass(frozen=True)
@@ -84,22 +93,24 @@ class _Placer:
         nodes = np.argwhere(self._lung < 0)
         self._nodes = np.asarray(anatomy.grid.origin_zyx_mm) + anatomy.grid.step_mm * nodes
         self._depth = -self._lung[tuple(nodes.T)]
-        vessels = trees.arteries
-        thick = vessels.radii_mm.mean(axis=1)
-        self._vessels = vessels.where((thick > 0.9) & (thick < 2.4))
+        thick = trees.arteries.radii_mm.mean(axis=1)
+        self._vessels = trees.arteries.where((thick > _THIN_VESSEL_MM) & (thick < 2.4))
+        seen = Segments.join([trees.arteries, trees.veins])
+        self._seen_vessels = seen.where(seen.radii_mm.max(axis=1) > _THIN_VESSEL_MM)
+        self._large_vessels = seen.where(seen.radii_mm.max(axis=1) > _LARGE_VESSEL_MM)
 
     def _free(self, point: Points, radius_mm: float) -> bool:
         room = min(_KEEP_APART_MM, 12.0 * self._scale + 2.0) + radius_mm
         return all(np.linalg.norm(point - other) > room for other in self._taken)
 
     def inside(self, radius_mm: float, deeper_than_mm: float) -> Points:
-        """A point of the lung at least so deep below its surface."""
+        """A point of the lung at least so deep below its surface, whose ball touches no large vessel."""
         deepest = float(self._depth.max())
         chosen = self._nodes[self._depth > min(deeper_than_mm, 0.7 * deepest)]
         point = chosen[0]
-        for _ in range(40):
+        for _ in range(_TRIES):
             point = chosen[self._rng.integers(len(chosen))] + self._rng.uniform(-0.5, 0.5, 3) * self._grid.step_mm
-            if self._free(point, radius_mm):
+            if self._free(point, radius_mm) and self._large_vessels.gap(point).min(initial=np.inf) > radius_mm:
                 break
         self._taken.append(point)
         return np.asarray(point)
@@ -107,7 +118,7 @@ class _Placer:
     def at_pleura(self, depth_mm: float) -> tuple[Points, Points]:
         """A point so deep below the outer surface of the lung, and the outward normal there."""
         point = self._nodes[0]
-        for _ in range(40):
+        for _ in range(_TRIES):
             point = self._nodes[self._rng.integers(len(self._nodes))].copy()
             for _ in range(6):
                 normal = self._grid.gradient(self._lung, point[None])[0]
@@ -120,17 +131,18 @@ class _Placer:
         return point, self._grid.gradient(self._lung, point[None])[0]
 
     def at_vessel(self, radius_mm: float) -> Points:
-        """A point whose ball of ``radius_mm`` touches or half covers a vessel."""
+        """A point outside vessels whose ball of ``radius_mm`` touches or half covers one."""
         v = self._vessels
         point = v.start_zyx[0]
-        for _ in range(40):
+        for _ in range(_TRIES):
             i = int(self._rng.integers(len(v)))
             side = np.cross(v.end_zyx[i] - v.start_zyx[i], self._rng.standard_normal(3))
             side /= max(float(np.linalg.norm(side)), 1e-9)
             offset = radius_mm * self._rng.uniform(0.45, 0.95) + 0.5 * float(v.radii_mm[i, 0])
             point = v.start_zyx[i] + side * offset
             depth = -float(self._grid.sample(self._lung, point[None])[0])
-            if depth > radius_mm and self._free(point, radius_mm):
+            outside = self._seen_vessels.gap(point).min(initial=np.inf) > 0
+            if depth > radius_mm and outside and self._free(point, radius_mm):
                 break
         self._taken.append(point)
         return np.asarray(point)

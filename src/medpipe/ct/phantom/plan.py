@@ -10,7 +10,7 @@ import numpy as np
 from medpipe.core.fingerprint import digest
 from medpipe.ct.phantom.params import PhantomParams
 
-GENERATOR_VERSION = 6
+GENERATOR_VERSION = 7
 """Raised whenever the same parameters give other voxels or files, so that old scans are made again."""
 
 _NOT_IN_IMAGES = {"n_patients"}

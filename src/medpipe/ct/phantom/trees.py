@@ -36,6 +36,15 @@ class Segments:
         """The pieces that ``mask`` picks."""
         return Segments(self.start_zyx[mask], self.end_zyx[mask], self.radii_mm[mask], self.tips[mask])
 
+    def gap(self, point: Points) -> Points:
+        """Distance in mm from a point to the surface of each piece, n; negative inside."""
+        along = self.end_zyx - self.start_zyx
+        squared = np.maximum((along**2).sum(axis=1), np.finfo(np.float64).tiny)
+        share = np.clip(((point - self.start_zyx) * along).sum(axis=1) / squared, 0.0, 1.0)
+        nearest = self.start_zyx + share[:, None] * along
+        radius = self.radii_mm[:, 0] + share * (self.radii_mm[:, 1] - self.radii_mm[:, 0])
+        return np.asarray(np.linalg.norm(point - nearest, axis=1) - radius)
+
     @staticmethod
     def join(parts: list["Segments"]) -> "Segments":
         """All pieces of several sets."""
