@@ -1,9 +1,14 @@
 """Changes to patches that leave a nodule a nodule, made on whole batches on the device they are on."""
 
+from itertools import combinations
+
 import torch
 from torch import Tensor
 
 from medpipe.nodules.params import AugmentParams
+
+MIRRORS = tuple(axes for count in range(4) for axes in combinations((2, 3, 4), count))
+"""Axes of B x C x D x H x W images that are flipped for each of the eight mirror images, the image itself first."""
 
 
 def augment(

@@ -1,7 +1,6 @@
 """The classifier at work: the class of what lies at given places of stored scans."""
 
 from collections.abc import Iterator
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from medpipe.core.errors import InputError
 from medpipe.ct.store import ScanStore
+from medpipe.nodules.augment import MIRRORS
 from medpipe.nodules.classification.calibration import Calibration
 from medpipe.nodules.classification.params import ClassifyParams
 from medpipe.nodules.cube_networks import build_cube_network
@@ -25,7 +25,6 @@ KIND = "cube_classifier"
 """Of the checkpoints that this module uses."""
 
 _UINT8_MAX = 255.0
-_SPATIAL_AXES = (2, 3, 4)  # of B x 1 x E x E x E
 
 
 def load_classifier(checkpoint: Checkpoint) -> nn.Module:
@@ -97,5 +96,4 @@ def _batches(
 def _logits(network: nn.Module, image: Tensor, mirror_average: bool) -> Tensor:
     if not mirror_average:
         return network(image)[:, 0].float()
-    mirrors = [axes for count in range(4) for axes in combinations(_SPATIAL_AXES, count)]
-    return torch.stack([network(image.flip(axes))[:, 0].float() for axes in mirrors]).mean(dim=0)
+    return torch.stack([network(image.flip(axes))[:, 0].float() for axes in MIRRORS]).mean(dim=0)

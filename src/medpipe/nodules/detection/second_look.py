@@ -8,6 +8,7 @@ from torch import nn
 
 from medpipe.core.errors import InputError
 from medpipe.ct.stored_scan import StoredScan
+from medpipe.nodules.augment import MIRRORS
 from medpipe.nodules.cube_networks import build_cube_network
 from medpipe.nodules.cubes import corner
 from medpipe.nodules.detection.combination import Combination
@@ -25,7 +26,6 @@ BATCH_SIZE = 64
 """Cubes that are looked at together; bounds the memory."""
 
 _UINT8_MAX = 255.0
-_MIRRORS = ((), (2,), (3,), (4,))  # axes of B x 1 x E x E x E that are flipped
 
 
 class SecondLook:
@@ -82,7 +82,7 @@ def check_detector(detector: Checkpoint, reducer: Checkpoint) -> None:
 def nodule_probability(
     network: nn.Module, scan: StoredScan, places: pd.DataFrame, edge: int, device: torch.device
 ) -> npt.NDArray[np.float64]:
-    """Probability of "nodule" at each place: the mean over the cube and its mirror images along each axis.
+    """Probability of "nodule" at each place: by the mean of the logits over the cube's eight mirror images.
 
     Args:
         network: Cubes to two logits, in evaluation mode on ``device``.
@@ -100,6 +100,6 @@ def nodule_probability(
         batch = centres[start : start + BATCH_SIZE]
         cubes = np.stack([scan.patch(corner(centre, edge), (edge, edge, edge)) for centre in batch])
         image = torch.from_numpy(cubes).to(device)[:, None].float() / _UINT8_MAX
-        views = [network(image.flip(axes) if axes else image).float().softmax(dim=1)[:, 1] for axes in _MIRRORS]
-        found.append(torch.stack(views).mean(dim=0).double().cpu().numpy())
+        views = torch.stack([network(image.flip(axes)).float() for axes in MIRRORS])
+        found.append(views.mean(dim=0).softmax(dim=1)[:, 1].double().cpu().numpy())
     return np.concatenate(found)

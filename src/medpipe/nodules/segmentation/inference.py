@@ -1,7 +1,6 @@
 """The segmenter at work: a mask at each of given places, or one of a whole scan."""
 
 from collections.abc import Iterator, Sequence
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from medpipe.ct.labels.base import LesionMask, cropped
 from medpipe.ct.masks import MaskStore, write_masks
 from medpipe.ct.store import ScanStore
 from medpipe.ct.stored_scan import StoredScan
+from medpipe.nodules.augment import MIRRORS
 from medpipe.nodules.cubes import corner, cubes_at
 from medpipe.nodules.detection.inference import tiles
 from medpipe.nodules.evaluation.matching import POSITION
@@ -238,10 +238,9 @@ def _largest(mask: BoolArray, count: int) -> BoolArray:
 def _probability(network: Segmenter, images: Tensor, params: SegmentParams) -> npt.NDArray[np.float32]:
     """Of the voxels of uint8 images, B x D x H x W."""
     batch = images[:, None].float() / _UINT8_MAX
-    mirrors = list(product((False, True), repeat=3)) if params.mirror_average else [(False, False, False)]
+    mirrors = MIRRORS if params.mirror_average else MIRRORS[:1]
     total = torch.zeros_like(batch)
-    for mirror in mirrors:
-        axes = [axis for axis, turned in enumerate(mirror, start=2) if turned]
+    for axes in mirrors:
         total += torch.sigmoid(network(batch.flip(axes)).float()).flip(axes)
     return (total[:, 0] / len(mirrors)).cpu().numpy()
 
