@@ -83,7 +83,7 @@ def check_detector(detector: Checkpoint, reducer: Checkpoint) -> None:
 def nodule_probability(
     network: nn.Module, scan: StoredScan, places: pd.DataFrame, edge: int, device: torch.device
 ) -> npt.NDArray[np.float64]:
-    """Probability of "nodule" at each place: by the mean of the logits over the cube and its mirror images along each axis.
+    """Probability of "nodule" at each place, by the mean logit of the cube and its mirror images along each axis.
 
     Args:
         network: Cubes to two logits, in evaluation mode on ``device``.
