@@ -165,7 +165,7 @@ def inference_report(
     gallery = Gallery(f"In three planes: {len(cards)} of {len(found)}", cards, "The most probable first.")
     per_scan = _scans_table(found, names, None, scans)
     sections = [Section("Findings", [findings, gallery]), Section("Scans", [per_scan])]
-    subtitle = f"{len(found)} findings in {found['series_uid'].nunique()} of {len(names)} scans."
+    subtitle = f"Findings: {len(found)}, in {found['series_uid'].nunique()} of {len(names)} scans."
     return render(Page(title, subtitle, (), sections, slices, provenance or {}))
 
 
