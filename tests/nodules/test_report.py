@@ -103,7 +103,7 @@ def test_no_patient_is_named(evaluation: str, inference: str):
 
 def test_findings_of_scans_without_truth(inference: str):
     told = texts(inference)
-    assert "11 findings in 5 of 5 scans" in told
+    assert "Findings: 11, in 5 of 5 scans" in told
     assert "1 candidates below the operating threshold are left out" in told
     assert "Detection" not in told
 
@@ -111,7 +111,7 @@ def test_findings_of_scans_without_truth(inference: str):
 def test_no_findings_are_a_page_too(blobs: tuple[ScanStore, pd.DataFrame], candidates: pd.DataFrame):
     nothing = candidates.iloc[:0].assign(finding_id=pd.Series(dtype="str"))
     html = inference_report(blobs[0], instances=nothing, series_uids=UIDS)
-    assert "0 findings in 0 of 5 scans" in texts(html)
+    assert "Findings: 0, in 0 of 5 scans" in texts(html)
     assert not Elements(html).open
 
 
