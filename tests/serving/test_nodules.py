@@ -57,7 +57,7 @@ def test_an_array_gives_what_its_file_gives(served):
 
 def test_a_file_and_nifti_bytes_give_the_same(served, tmp_path):
     model, file, by_folder = served
-    by_file = model.predict(pd.DataFrame({"path": [str(file)]}))
+    by_file = model.predict({"path": str(file)})
     pd.testing.assert_frame_equal(by_file[VALUES], by_folder[VALUES])
     sitk.WriteImage(sitk.ReadImage(str(file)), str(tmp_path / "a.nii.gz"))
     by_nifti = model.predict(pd.DataFrame({"scan": [(tmp_path / "a.nii.gz").read_bytes()]}))

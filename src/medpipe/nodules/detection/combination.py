@@ -11,12 +11,19 @@ MIN_EXAMPLES = 10
 
 _LARGEST_LOGIT = 12.0  # a probability of exactly 0 or 1 has no finite logit; exp(-12) is 6e-6
 
+SECOND_LIMIT = 4.0
+"""Largest logit of the second look that is believed (p = 0.98). It learns from false alarms only, so it is no less
+certain of places unlike any of them: unbounded, it would overrule the detector in scans that are not as the training
+scans were. On held-out scans like those the CPM is the same from this limit up, and falls below it."""
+
 FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Combination:
     """Logistic regression on the two logits: p = sigmoid(bias + a logit(p_detector) + b logit(p_second)).
+
+    The second logit is bounded by `SECOND_LIMIT`.
 
     Stacking after Wolpert, "Stacked generalization", Neural Networks 5 (1992): fitted on scans that neither network was
     trained on, since both are surer of themselves on those they have seen. The result is a calibrated probability of
@@ -34,7 +41,7 @@ class Combination:
 
     def __call__(self, detector: npt.ArrayLike, second: npt.ArrayLike) -> FloatArray:
         """Combined probabilities of candidates, n, from the two networks' probabilities, n each."""
-        total = self.bias + self.detector_weight * logit(detector) + self.second_weight * logit(second)
+        total = self.bias + self.detector_weight * logit(detector) + self.second_weight * logit(second, SECOND_LIMIT)
         return np.asarray(1.0 / (1.0 + np.exp(-total)))
 
     def to_list(self) -> list[float]:
@@ -64,7 +71,7 @@ def fit_combination(detector: npt.ArrayLike, second: npt.ArrayLike, is_nodule: n
     truth = np.asarray(is_nodule, dtype=bool)
     if min(truth.sum(), (~truth).sum()) < MIN_EXAMPLES:
         return Combination()
-    logits = np.stack([logit(detector), logit(second)], axis=1)
+    logits = np.stack([logit(detector), logit(second, SECOND_LIMIT)], axis=1)
     used = [0, 1]
     model = LogisticRegression().fit(logits, truth)
     if (model.coef_[0] < 0).any():
@@ -75,8 +82,8 @@ def fit_combination(detector: npt.ArrayLike, second: npt.ArrayLike, is_nodule: n
     return Combination(float(model.intercept_[0]), float(weights[0]), float(weights[1]))
 
 
-def logit(probability: npt.ArrayLike) -> FloatArray:
-    """log(p / (1 - p)), bounded."""
+def logit(probability: npt.ArrayLike, limit: float = _LARGEST_LOGIT) -> FloatArray:
+    """log(p / (1 - p)), at most ``limit`` from 0."""
     values = np.asarray(probability, dtype=np.float64)
     with np.errstate(divide="ignore"):
-        return np.clip(np.log(values) - np.log1p(-values), -_LARGEST_LOGIT, _LARGEST_LOGIT)
+        return np.clip(np.log(values) - np.log1p(-values), -limit, limit)
