@@ -18,7 +18,7 @@ Intervals are from patients drawn with replacement. The folds are stratified by 
 How the classifier's settings were chosen: a dozen of them (size of voxels and cube, both kinds of network, ratings as
 further targets) were compared by the AUC of inner quarters within two sets of four fifths. No fold's test fifth was
 looked at, but its patients lie in the other folds' four fifths, as they must: the AUC may flatter by what such a choice
-among a dozen can bring. The segmenter's (steps, learning rate, width, normalisation, rotation and zoom) were compared by
+among a dozen can bring. The segmenter's (steps, learning rate, width, normalisation, rotation, zoom) were compared by
 the Dice of the 21 nodules of one inner quarter.
 """
 
