@@ -8,9 +8,9 @@ import pytest
 import torch
 from rdkit import Chem, rdBase
 
-from medpipe.molecules.encode import encode
-from medpipe.molecules.params import EncodeParams
-from medpipe.molecules.store import TokenStore
+from medpipe.molecules.encoding.encode import encode
+from medpipe.molecules.encoding.params import EncodeParams
+from medpipe.molecules.encoding.store import TokenStore
 
 RINGS = ("c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCOC1", "c1cc[nH]c1", "c1ccc2ccccc2c1", "C1CC2CC1C2", "c1csc(Br)c1")
 LINKS = ("", "C", "CC", "C(=O)N", "S(=O)(=O)N", "OC", "C(=O)O", "CN(C)")

@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from medpipe.molecules.params import AdversarialParams, GanParams, IngestSmilesParams, SampleParams, SmilesSourceParams
+from medpipe.molecules.generation.params import BandParams, GanParams, SampleParams
+from medpipe.molecules.intake.params import IngestSmilesParams, SmilesSourceParams
 
 
 @pytest.mark.parametrize(
@@ -12,8 +13,8 @@ from medpipe.molecules.params import AdversarialParams, GanParams, IngestSmilesP
         (IngestSmilesParams, {"allowed_elements": ["C", "Xx"]}, "Xx"),
         (IngestSmilesParams, {"allowed_elements": []}, "allowed_elements"),
         (IngestSmilesParams, {"val_fraction": 1.0}, "val_fraction"),
-        (AdversarialParams, {"accuracy_low": 0.8, "accuracy_high": 0.7}, "accuracy_low 0.8"),
-        (GanParams, {"family": "graph"}, "family"),
+        (BandParams, {"low": 0.8, "high": 0.7}, "low 0.8"),
+        (GanParams, {"family": "oracle"}, "family"),
         (GanParams, {"batchsize": 3}, "batchsize"),
         (SampleParams, {"top_p": 0.0}, "top_p"),
         (SampleParams, {"temperature": 0.0}, "temperature"),

@@ -1,6 +1,10 @@
-"""The base of every typed parameter set."""
+"""The base of every typed parameter set, and kinds of numbers that many of them need."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Params(BaseModel):

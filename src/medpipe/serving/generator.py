@@ -8,7 +8,7 @@ import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
-from medpipe.molecules.params import SampleParams
+from medpipe.molecules.generation.params import SampleParams
 from medpipe.training.checkpoint import Checkpoint
 
 CHECKPOINT = "smiles_generator.safetensors"
@@ -49,7 +49,7 @@ class GeneratorModel:
         Returns:
             Columns seed and smiles: n rows for each row of the input.
         """
-        from medpipe.molecules.sample import sample
+        from medpipe.molecules.generation.sample import sample
 
         parts = []
         for row in model_input.to_dict(orient="records"):

@@ -5,43 +5,45 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from medpipe.molecules.encoding.params import EncodeParams
+from medpipe.molecules.encoding.store import TokenStore
+from medpipe.molecules.generation.params import GanParams, SampleParams
+from medpipe.molecules.intake.params import IngestSmilesParams, SmilesSourceParams
 from medpipe.molecules.metrics.params import ScoreParams
-from medpipe.molecules.params import EncodeParams, GanParams, IngestSmilesParams, SampleParams, SmilesSourceParams
-from medpipe.molecules.store import TokenStore
 from medpipe.training.checkpoint import Checkpoint
 
 
 def provide_smiles(params: SmilesSourceParams, work: Path) -> Path:
     """Fetches MOSES, or takes the user's file; returns where it lies."""
-    from medpipe.molecules.sources import provide
+    from medpipe.molecules.intake.sources import provide
 
     return provide(params, work)
 
 
 def ingest_smiles(raw: Path, params: IngestSmilesParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Canonical molecules with their split, and what was refused."""
-    from medpipe.molecules.ingest import ingest
+    from medpipe.molecules.intake.ingest import ingest
 
     return ingest(raw, params)
 
 
 def encode(smiles: pd.DataFrame, params: EncodeParams, work: Path) -> TokenStore:
     """Learns the vocabulary on the train split and encodes every molecule."""
-    from medpipe.molecules.encode import encode
+    from medpipe.molecules.encoding.encode import encode
 
     return encode(smiles, params, work)
 
 
-def train_gan(store: TokenStore, params: GanParams, work: Path) -> tuple[Checkpoint, pd.DataFrame]:
-    """Trains the generator: by likelihood first, then against the discriminator."""
-    from medpipe.molecules.train import train_gan
+def train_gan(store: TokenStore, params: GanParams, work: Path) -> tuple[Checkpoint, Checkpoint, pd.DataFrame]:
+    """Trains the generator against its discriminator, and a control by likelihood alone."""
+    from medpipe.molecules.generation.train import train_gan
 
     return train_gan(store, params, work)
 
 
 def sample(checkpoint: Checkpoint, params: SampleParams) -> pd.DataFrame:
     """Draws molecules; nothing is filtered."""
-    from medpipe.molecules.sample import sample
+    from medpipe.molecules.generation.sample import sample
 
     return sample(checkpoint, params)
 

@@ -25,7 +25,7 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(
                 nodes.train_gan,
                 ["token_store", "params:train_gan", "train_gan_work"],
-                ["generator_checkpoint", "generator_history"],
+                ["generator_checkpoint", "control_checkpoint", "generator_history"],
                 name="train_gan",
                 tags="gpu",
             ),

@@ -1,0 +1,1 @@
+"""Molecules as what networks read: tokens, on disk and in batches."""

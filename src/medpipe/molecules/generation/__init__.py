@@ -1,0 +1,1 @@
+"""Generators of molecules: networks, adversarial training, sampling."""

@@ -1,0 +1,117 @@
+"""Training of the sequence family, from a token store."""
+
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from rdkit import Chem, rdBase
+from torch import Tensor
+
+from medpipe.core.fingerprint import digest
+from medpipe.molecules.encoding.batches import TokenBatches, pad
+from medpipe.molecules.encoding.store import TokenStore
+from medpipe.molecules.encoding.tokens import PAD
+from medpipe.molecules.generation.params import GanParams
+from medpipe.molecules.generation.sequence.gan import SequenceGan
+from medpipe.molecules.generation.sequence.networks import Generator, generator_checkpoint
+from medpipe.molecules.generation.sequence.rollout import draw
+from medpipe.molecules.generation.train import Trained
+from medpipe.training.fit import fit
+from medpipe.training.seeds import seed_everything
+
+_MEASURED_MOLECULES = 1000
+"""Held-out molecules whose likelihood is measured, and molecules drawn to see how many are valid."""
+_MEASURE_SEED = 4711
+_VERSIONED = ("medpipe", "torch", "lightning", "rdkit")
+
+_logger = logging.getLogger(__name__)
+
+
+def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
+    """Train a generator of token sequences; see `medpipe.molecules.generation.train.train_gan`.
+
+    Its history has train_nll and val_nll in nats a molecule, sample_validity, discriminator_accuracy,
+    discriminator_loss, reward, generator_listens.
+    """
+    torch.set_flush_denormal(True)
+    seed_everything(params.trainer.seed)
+    gan = SequenceGan(params, store.vocabulary, store.longest, _RealDraw(store, params), _Measure(store))
+    rows = store.rows("train")
+    batches = TokenBatches(store, rows, params.batch_size, params.trainer.seed, first=lambda: gan.n_batches_seen)
+    history = fit(
+        gan,
+        batches,
+        params=params.trainer,
+        work_dir=work_dir,
+        run_key=digest("train_gan", params, store.fingerprint()),
+        description="Training the molecule generator",
+    )
+    _report(history)
+    provenance = _provenance(store, params, gan)
+    shape = params.sequence.generator
+    checkpoint = generator_checkpoint(gan.generator, shape, store.vocabulary, store.longest, provenance)
+    return Trained(checkpoint, checkpoint, history)
+
+
+class _RealDraw:
+    """Real molecules of all lengths mixed, which molecules following from the seed and the batch number."""
+
+    def __init__(self, store: TokenStore, params: GanParams) -> None:
+        self._store, self._rows = store, store.rows("train")
+        self._size, self._seed = min(params.batch_size, len(self._rows)), params.trainer.seed
+
+    def __call__(self, batch: int) -> Tensor:
+        rng = np.random.default_rng([self._seed, batch, 1])
+        return torch.from_numpy(pad(self._store, rng.choice(self._rows, self._size, replace=False)))
+
+
+class _Measure:
+    """Likelihood of held-out molecules and validity of drawn ones."""
+
+    def __init__(self, store: TokenStore) -> None:
+        self._store, self._rows = store, store.rows("val")[:_MEASURED_MOLECULES]
+
+    @torch.no_grad()
+    def __call__(self, generator: Generator) -> dict[str, float]:
+        device = next(generator.parameters()).device
+        random = torch.Generator(device).manual_seed(_MEASURE_SEED)
+        noise = torch.randn((_MEASURED_MOLECULES, generator.noise_size), generator=random, device=device)
+        values = {"sample_validity": self._validity(generator, noise, random)}
+        if len(self._rows):
+            values["val_nll"] = self._nll(generator, noise[: len(self._rows)])
+        return values
+
+    def _nll(self, generator: Generator, noise: Tensor) -> float:
+        tokens = torch.from_numpy(pad(self._store, self._rows)).to(noise.device)
+        logits = generator(tokens[:, :-1], noise).float().flatten(0, 1)
+        total = torch.nn.functional.cross_entropy(logits, tokens[:, 1:].flatten(), ignore_index=PAD, reduction="sum")
+        return float(total) / len(tokens)
+
+    def _validity(self, generator: Generator, noise: Tensor, random: torch.Generator) -> float:
+        drawn = draw(generator, noise, max_tokens=2 * self._store.longest + 1, random=random)
+        smiles = map(self._store.vocabulary.decode, drawn.tolist())
+        with rdBase.BlockLogs():
+            return sum(bool(one) and Chem.MolFromSmiles(one) is not None for one in smiles) / len(noise)
+
+
+def _provenance(store: TokenStore, params: GanParams, gan: SequenceGan) -> dict[str, Any]:
+    return {
+        "data": store.fingerprint(),
+        "params": params.model_dump(mode="json"),
+        "seed": params.trainer.seed,
+        "batches": gan.n_batches_seen,
+        "discriminator_steps": int(gan.discriminator_steps),
+        "versions": {name: version(name) for name in _VERSIONED},
+    }
+
+
+def _report(history: pd.DataFrame) -> None:
+    """The effect of the adversarial stage, for better or worse: what was measured at the end of each stage."""
+    for name in ("val_nll", "sample_validity"):
+        course = history[history.name == name].sort_values("step")
+        points = ", ".join(f"{value:.3f} at step {step}" for step, value in zip(course.step, course.value, strict=True))
+        _logger.info("%s: %s", name, points or "not measured")

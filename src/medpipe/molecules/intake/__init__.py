@@ -1,0 +1,1 @@
+"""Raw files to clean molecules with a split, and the reason for every refusal."""

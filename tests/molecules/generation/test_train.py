@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from medpipe.core.errors import InputError
+from medpipe.molecules.encoding.encode import encode
+from medpipe.molecules.encoding.params import EncodeParams
+from medpipe.molecules.encoding.store import TokenStore
+from medpipe.molecules.generation.params import BandParams, GanParams
+from medpipe.molecules.generation.sequence import gan as gan_module
+from medpipe.molecules.generation.sequence import train as train_module
+from medpipe.molecules.generation.sequence.params import AdversarialParams, GeneratorParams, SequenceParams
+from medpipe.molecules.generation.train import train_gan
+from medpipe.training.params import TrainerParams
+
+
+@pytest.fixture(autouse=True)
+def _measure_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_module, "_MEASURED_MOLECULES", 40)
+
+
+def sequence(**adversarial: float) -> SequenceParams:
+    generator = GeneratorParams(noise_size=8, embedding_size=24, hidden_size=48)
+    return SequenceParams(generator=generator, adversarial=AdversarialParams(**adversarial))
+
+
+def small(**changes: object) -> GanParams:
+    values: dict = {
+        "sequence": sequence(share=0.5, head_start_steps=3),
+        "accuracy_band": BandParams(low=0.0),
+        "batch_size": 32,
+        "learning_rate": 1e-2,
+        "warm_up_steps": 5,
+        "validate_every_n_steps": 40,
+        "trainer": TrainerParams(max_steps=80, log_every_n_steps=1, checkpoint_every_n_steps=7, accelerator="cpu"),
+    }
+    return GanParams(**(values | changes))
+
+
+def course(history: pd.DataFrame, name: str) -> pd.Series:
+    return history[history.name == name].set_index("step").value
+
+
+def test_both_stages_train_and_are_measured(store: TokenStore, tmp_path: Path) -> None:
+    checkpoint, _, history = train_gan(store, small(), tmp_path)
+    assert course(history, "val_nll").index.tolist() == [40, 80]
+    assert course(history, "train_nll").iloc[:5].mean() > 1.5 * course(history, "train_nll").iloc[-5:].mean()
+    assert course(history, "discriminator_accuracy").index.min() > 40
+    assert course(history, "generator_listens").max() == 1
+    assert checkpoint.kind == "smiles_generator"
+    assert checkpoint.provenance["data"] == store.fingerprint()
+    assert 0 < checkpoint.provenance["discriminator_steps"] < 40
+    assert all(weight.isfinite().all() for weight in checkpoint.weights.values())
+
+
+def test_the_control_has_no_discriminator(store: TokenStore, tmp_path: Path) -> None:
+    checkpoint, _, history = train_gan(store, small(sequence=sequence(share=0)), tmp_path)
+    assert checkpoint.provenance["discriminator_steps"] == 0
+    assert checkpoint.provenance["batches"] == 80
+    assert not history.name.str.startswith("discriminator").any()
+
+
+@pytest.mark.parametrize(
+    ("band", "learns", "listens"), [((0.0, 0.01), False, False), ((0.98, 0.99), True, False), ((0.0, 1.0), True, True)]
+)
+def test_the_controller_holds_the_band(
+    store: TokenStore, tmp_path: Path, band: tuple[float, float], learns: bool, listens: bool
+) -> None:
+    low, high = band
+    params = small(sequence=sequence(share=0.5, head_start_steps=0), accuracy_band=BandParams(low=low, high=high))
+    checkpoint, _, history = train_gan(store, params, tmp_path)
+    assert (checkpoint.provenance["discriminator_steps"] > 0) == learns
+    assert (course(history, "generator_listens").max() == 1) == (listens or not learns)
+
+
+class Killed(Exception):
+    """What a test stops a training with."""
+
+
+@pytest.mark.parametrize("batch", [20, 50])
+def test_a_killed_training_ends_as_if_it_had_not_been(
+    store: TokenStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    whole, _, whole_history = train_gan(store, small(), tmp_path / "whole")
+    step = gan_module.SequenceGan.training_step
+
+    def dies(self: gan_module.SequenceGan, real: torch.Tensor, batch_idx: int) -> None:
+        if self.n_batches_seen == batch:
+            raise Killed
+        step(self, real, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gan_module.SequenceGan, "training_step", dies)
+        with pytest.raises(Killed):
+            train_gan(store, small(), tmp_path / "killed")
+    resumed, _, history = train_gan(store, small(), tmp_path / "killed")
+    for name, weight in whole.weights.items():
+        torch.testing.assert_close(resumed.weights[name], weight)
+    without_clock = [h[~h["name"].str.startswith("speed_")].reset_index(drop=True) for h in (history, whole_history)]
+    pd.testing.assert_frame_equal(*without_clock, check_exact=False)
+
+
+def test_too_few_molecules_are_a_clear_error(tmp_path: Path) -> None:
+    smiles = pd.DataFrame({"smiles": ["CCO", "CC"], "split": ["train", "test"]})
+    store = encode(smiles, EncodeParams(), tmp_path / "store")
+    with pytest.raises(InputError, match="1 molecules in split 'train'"):
+        train_gan(store, small(), tmp_path / "work")

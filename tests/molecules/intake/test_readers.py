@@ -1,0 +1,73 @@
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from medpipe.core.errors import InputError
+from medpipe.molecules.intake.readers import MAX_LINE_CHARACTERS, read_lines
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.csv", b"id,SMILES\n1,CCO\n2,CCN\n", [(2, "CCO"), (3, "CCN")]),
+        ("a.csv.gz", b"smiles\nCCO\n", [(2, "CCO")]),
+        ("a.csv", b"\xef\xbb\xbfsmiles,x\r\nCCO,1\r\n", [(2, "CCO")]),
+        ("a.csv", b'smiles;name\n"CCO";"a;b"\n', [(2, "CCO")]),
+        ("a.tsv", b"name\tsmiles\nx\tCCO\n", [(2, "CCO")]),
+        ("a.csv", b"name,smiles\nonly a name\n", [(2, "")]),
+        ("a.smi", b"CCO ethanol\n\nCCN\tamine\n", [(1, "CCO"), (2, ""), (3, "CCN")]),
+        ("a.smi.gz", b"smiles name\nCCO ethanol\n", [(2, "CCO")]),
+        ("a.smi", b"CC\xffO\nC\x00C\n", [(1, "CC\ufffdO"), (2, "C\x00C")]),
+    ],
+)
+def test_lines_come_with_their_numbers(
+    tmp_path: Path, name: str, content: bytes, expected: list[tuple[int, str]]
+) -> None:
+    assert list(read_lines(write(tmp_path / name, content), "smiles")) == expected
+
+
+def test_parquet_rows_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"Smiles": ["CCO", None], "x": [1, 2]}).to_parquet(path)
+    assert list(read_lines(path, "smiles")) == [(1, "CCO"), (2, "")]
+
+
+def test_an_endless_line_is_cut_and_the_next_one_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", b'smiles\n"' + b"C" * 10_000_000 + b'"\nCCO\n')
+    first, second = read_lines(path, "smiles")
+    assert len(first[1]) <= MAX_LINE_CHARACTERS
+    assert second == (3, "CCO")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"mol,activity\nCCO,1\n", "no column 'smiles'; there are 'mol', 'activity'"),
+        ("a.csv", b"", "is empty"),
+        ("a.parquet", b"no parquet", "not a readable Parquet file"),
+    ],
+)
+def test_an_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message) as raised:
+        list(read_lines(write(tmp_path / name, content), "smiles"))
+    assert name in str(raised.value)
+
+
+def test_numbers_are_no_smiles(tmp_path: Path) -> None:
+    pd.DataFrame({"smiles": [1.5]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="holds double, expected text"):
+        list(read_lines(tmp_path / "a.parquet", "smiles"))
+
+
+def test_a_cut_gzip_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"smiles\n" + b"CCO\n" * 1000)[:-20])
+    with pytest.raises(InputError, match=r"a\.csv\.gz: not a readable gzip file"):
+        list(read_lines(path, "smiles"))
