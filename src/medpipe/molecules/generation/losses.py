@@ -10,8 +10,8 @@ All losses take raw logits: of the real (x) and of the generated (G(z)), of equa
 | relativistic | softplus(D(G(z)) - D(x)) | softplus(D(x) - D(G(z))) |
 
 Sources: minimax, not saturating: Goodfellow et al., "Generative Adversarial Nets" (NeurIPS 2014), section 3 (half of
-it, the mean cross-entropy); least squares: Mao et al., "Least Squares Generative Adversarial Networks" (ICCV 2017), a = 0,
-b = c = 1; Wasserstein: Arjovsky et al., "Wasserstein GAN" (ICML 2017), Gulrajani et al., "Improved Training of
+it, the mean cross-entropy); least squares: Mao et al., "Least Squares Generative Adversarial Networks" (ICCV 2017), a
+= 0, b = c = 1; Wasserstein: Arjovsky et al., "Wasserstein GAN" (ICML 2017), Gulrajani et al., "Improved Training of
 Wasserstein GANs" (NeurIPS 2017); relativistic, paired: Huang et al., "The GAN is dead; long live the GAN!" (NeurIPS
 2024), equation 2.
 """
