@@ -18,6 +18,9 @@ from medpipe.molecules.intake.params import IngestSmilesParams, SmilesSourcePara
         (GanParams, {"batchsize": 3}, "batchsize"),
         (SampleParams, {"top_p": 0.0}, "top_p"),
         (SampleParams, {"temperature": 0.0}, "temperature"),
+        (SampleParams, {"temperature": float("inf")}, "temperature"),
+        (SampleParams, {"n": 0}, "n\n"),
+        (SampleParams, {"device": "gpu"}, "device"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(model: type, values: dict, named: str) -> None:

@@ -87,13 +87,13 @@ class SampleParams(Params):
         batch_size: Molecules drawn side by side.
         max_tokens: Longest molecule, in tokens; None takes twice the longest of the training set.
         seed: Seed of the draw.
-        device: ``auto`` takes the GPU where there is one.
+        device: ``auto`` takes the GPU where there is one; or ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     """
 
     n: PositiveInt = 10_000
-    temperature: PositiveFloat = 1.0
+    temperature: float = Field(1.0, ge=0.01, le=100)  # beyond it logits overflow, or nothing is left of them
     top_p: float = Field(1.0, gt=0, le=1)
     batch_size: PositiveInt = 1000
     max_tokens: PositiveInt | None = None
     seed: NonNegativeInt = 0
-    device: str = "auto"
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")

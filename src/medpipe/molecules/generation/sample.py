@@ -1,23 +1,41 @@
-"""Drawing molecules from a trained generator, unfiltered."""
+"""Drawing molecules from a trained generator, unfiltered, however many.
 
+What is drawn follows from the checkpoint, the parameters and the device: each batch has random numbers of its own,
+made from the seed and the batch's number. So a larger ``n`` begins with the molecules of a smaller one (up to its last
+whole batch). Another device, another number of threads or another ``batch_size`` draws other molecules of the same
+distribution.
+"""
+
+import json
 import logging
 import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
-from medpipe.core.progress import track
+from medpipe.core.atomic import atomic_path
+from medpipe.core.errors import InputError
+from medpipe.core.progress import Progress
 from medpipe.molecules.generation.params import SampleParams
 from medpipe.molecules.generation.sampler import load_sampler
 from medpipe.training.checkpoint import Checkpoint
+from medpipe.training.device import torch_device
 
 GENERATED_COLUMNS = {"smiles": "str"}
+ROWS_A_GROUP = 50_000
+"""Molecules of a Parquet row group: a few megabytes, all that is held in memory."""
+_PANDAS_ATTRIBUTES = "PANDAS_ATTRS"  # where pandas keeps ``DataFrame.attrs`` in a Parquet file
+_SEED_BITS = 0x7FFF_FFFF_FFFF_FFFF  # torch takes seeds of 63 bits on every device
 
 _logger = logging.getLogger(__name__)
 
 
 def sample(checkpoint: Checkpoint, params: SampleParams) -> pd.DataFrame:
-    """Draw molecules.
+    """Draw molecules into memory.
 
     Args:
         checkpoint: What ``train_gan`` made.
@@ -25,28 +43,103 @@ def sample(checkpoint: Checkpoint, params: SampleParams) -> pd.DataFrame:
 
     Returns:
         Column smiles: ``params.n`` strings as they came out, unfiltered: invalid, repeated and empty ones included.
+        ``attrs`` says how they were drawn.
 
     Raises:
-        InputError: The checkpoint holds no generator.
+        InputError: The checkpoint holds no generator, or there is no such device.
+    """
+    drawn = [smiles for batch in draw_batches(checkpoint, params) for smiles in batch]
+    table = pd.DataFrame({"smiles": drawn}).astype(GENERATED_COLUMNS)
+    table.attrs = label(checkpoint, params)
+    return table
+
+
+def sample_to_file(checkpoint: Checkpoint, params: SampleParams, path: Path) -> Path:
+    """Draw molecules into a Parquet file, which grows as they come; memory does not grow with their number.
+
+    Args:
+        checkpoint: What ``train_gan`` made.
+        params: How many, and how.
+        path: The file; it appears when it is complete. ``pandas.read_parquet`` gives what ``sample`` returns.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        InputError: The checkpoint holds no generator, or there is no such device.
+    """
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    metadata = {_PANDAS_ATTRIBUTES: json.dumps(label(checkpoint, params))}
+    schema = pa.schema([("smiles", pa.string())], metadata=metadata)
+    with atomic_path(path) as temporary, ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for group in _groups(draw_batches(checkpoint, params)):
+            writer.write_batch(pa.record_batch([pa.array(group, pa.string())], schema=schema))
+    return path
+
+
+def draw_batches(checkpoint: Checkpoint, params: SampleParams) -> Iterator[list[str]]:
+    """Molecules batch after batch, with progress and the number of molecules drawn in a second.
+
+    Raises:
+        InputError: The checkpoint holds no generator, or there is no such device.
     """
     device = _device(params.device)
     sampler = load_sampler(checkpoint).to(device)
-    random = torch.Generator(device).manual_seed(params.seed)
     max_tokens = params.max_tokens or sampler.max_tokens
-    start = time.perf_counter()
-    smiles: list[str] = []
-    for first in track(range(0, params.n, params.batch_size), "Sampling molecules"):
-        n = min(params.batch_size, params.n - first)
-        smiles += sampler.draw(n, random, temperature=params.temperature, top_p=params.top_p, max_tokens=max_tokens)
-    seconds = time.perf_counter() - start
+    seconds = 0.0
+    with Progress("Sampling molecules", params.n) as progress:
+        for batch, first in enumerate(range(0, params.n, params.batch_size)):
+            random = torch.Generator(device).manual_seed(_batch_seed(params.seed, batch))
+            n, start = min(params.batch_size, params.n - first), time.perf_counter()
+            drawn = sampler.draw(n, random, temperature=params.temperature, top_p=params.top_p, max_tokens=max_tokens)
+            seconds += time.perf_counter() - start
+            yield drawn
+            progress.advance(n, f"{(first + n) / seconds:.0f} molecules/s")
     _logger.info(
         "Sampled %d molecules at temperature %g in %.1f s (%.0f molecules/s)",
         params.n, params.temperature, seconds, params.n / seconds,
     )  # fmt: skip
-    return pd.DataFrame({"smiles": smiles}).astype(GENERATED_COLUMNS)
+
+
+def label(checkpoint: Checkpoint, params: SampleParams) -> dict[str, Any]:
+    """What travels with the molecules in ``attrs``: what they are, from which generator, and how they were drawn."""
+    return {
+        "product": "as drawn, unfiltered",
+        "generator": checkpoint.fingerprint(),
+        "sample": params.model_dump(mode="json"),
+    }
+
+
+def _batch_seed(seed: int, batch: int) -> int:
+    return int(np.random.SeedSequence((seed, batch)).generate_state(1, np.uint64)[0]) & _SEED_BITS
+
+
+def _groups(batches: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Batches joined to row groups."""
+    group: list[str] = []
+    for batch in batches:
+        group += batch
+        if len(group) >= ROWS_A_GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The device, if this machine has it.
+
+    Raises:
+        InputError: If it has not.
+    """
+    device = torch_device(name)
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts, with CUDA it raises
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"sample.device: {name!r} cannot be used on this machine ({reason}). Set auto, or cpu."
+        ) from error
+    return device
