@@ -47,3 +47,17 @@ def test_rows_that_go_on_keep_their_own_state(generator: Generator) -> None:
 def test_top_p_keeps_the_likeliest(top_p: float, kept: set[int]) -> None:
     logits = torch.tensor([0.2, 0.5, 0.25, 0.05]).log().expand(2000, 4)
     assert set(rollout._choose(logits, top_p, torch.Generator().manual_seed(0)).tolist()) == kept
+
+
+def test_a_given_beginning_is_gone_on_from(generator: Generator, store: TokenStore) -> None:
+    first, second = (store.ids(row) for row in (0, 5))
+    width = max(len(first), len(second)) - 1
+    prefix = torch.full((2, width), PAD)
+    for row, ids in enumerate((first, second)):
+        prefix[row, : len(ids) - 1] = torch.tensor(ids[:-1])
+    noise = torch.randn(2, 4)
+    drawn = draw(generator, noise, max_tokens=30, random=torch.Generator(), temperature=1e-4, prefix=prefix)
+    for row, ids in enumerate((first, second)):
+        assert drawn[row, 1 : len(ids)].tolist() == ids[:-1]
+        likeliest = generator(torch.tensor([[START, *ids[:-1]]]), noise[row : row + 1])[0, -1].argmax()
+        assert drawn[row, len(ids)] == likeliest

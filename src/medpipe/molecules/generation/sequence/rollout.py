@@ -16,6 +16,7 @@ def draw(
     random: torch.Generator,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    prefix: Tensor | None = None,
 ) -> Tensor:
     """Draw one sequence a row of noise; finished sequences leave the batch, so that each step costs what it must.
 
@@ -26,6 +27,8 @@ def draw(
         random: Source of chance, on the device of ``noise``.
         temperature: Divides the logits.
         top_p: Nucleus sampling (Holtzman et al., ICLR 2020); 1 takes all tokens.
+        prefix: (B, P) ids that the sequences begin with, without the start; shorter ones padded at their end. None
+            begins with nothing.
 
     Returns:
         Token ids (B, T): the start, what was said, the end (absent where cut), padding.
@@ -39,6 +42,9 @@ def draw(
     for last in range(1, max_tokens + 1):
         logits, state = generator.step(token, state)
         token = _choose(logits.float() / temperature, top_p, random)
+        if prefix is not None and last <= prefix.shape[1]:
+            given = prefix[rows, last - 1]
+            token = torch.where(given == PAD, token, given)
         drawn[rows, last] = token
         going = (token != END).nonzero(as_tuple=True)[0]
         if not len(going):
