@@ -6,7 +6,7 @@ Strings are cut into chunks that worker processes describe; equal strings are de
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from medpipe.molecules.metrics.fingerprints import Packed, morgan, unpack_bytes
 from medpipe.molecules.metrics.fragments import brics_fragments, murcko_scaffold
 from medpipe.molecules.metrics.patterns import count_features
 from medpipe.molecules.metrics.properties import PROPERTIES, molecule_properties
+from medpipe.molecules.metrics.validity import read_valid
 
 _CHUNK = 200
 
@@ -124,10 +125,10 @@ def describe(smiles: str, with_filters: bool = True) -> Description | None:
     """Describes the molecule of one SMILES string; None if it is invalid."""
     from rdkit import Chem
 
-    if (read := _read(smiles)) is None:
+    if (read := read_valid(smiles)) is None:
         return None
     canonical = Chem.MolToSmiles(read)
-    if (mol := _read(canonical)) is None:
+    if (mol := read_valid(canonical)) is None:
         return None
     with_hydrogens = Chem.AddHs(mol)
     features = count_features(with_hydrogens)
@@ -139,16 +140,3 @@ def describe(smiles: str, with_filters: bool = True) -> Description | None:
         fragments=tuple(brics_fragments(mol)),
         scaffold=murcko_scaffold(mol),
     )
-
-
-def _read(smiles: str) -> Any:
-    """RDKit molecule of a string that MOSES calls valid; None otherwise."""
-    from rdkit import Chem
-
-    if not smiles or (mol := Chem.MolFromSmiles(smiles)) is None or mol.GetNumAtoms() == 0:
-        return None
-    try:
-        Chem.SanitizeMol(mol)
-    except ValueError:
-        return None
-    return mol
