@@ -34,7 +34,7 @@ def parallel(
     func: Callable[[T], R],
     items: Iterable[T],
     *,
-    description: str,
+    description: str | None,
     n_jobs: int = -1,
     total: int | None = None,
     backend: Backend = "loky",
@@ -47,7 +47,7 @@ def parallel(
     Args:
         func: Picklable function of one item.
         items: The items; consumed lazily.
-        description: What the user reads beside the progress bar.
+        description: What the user reads beside the progress bar; None shows none, for parts of a step that has one.
         n_jobs: Worker processes; -1 is one a core (with "ray", of the cluster), 1 runs in this process.
         total: Number of items, where ``items`` has no length.
         backend: "loky" starts processes on this machine; "ray" uses the cluster that is connected, that of
@@ -62,11 +62,15 @@ def parallel(
     if backend == "ray":
         _start_ray()
     if n_jobs == 1 or count <= 1:
-        yield from track(map(func, items), description, total=count)
+        yield from _shown(map(func, items), description, count)
         return
     call = _SingleThreaded(func, os.getpid())
     results = _with_ray(call, items, n_jobs) if backend == "ray" else _with_joblib(call, items, n_jobs)
-    yield from track(results, description, total=count)
+    yield from _shown(results, description, count)
+
+
+def _shown(results: Iterator[R], description: str | None, total: int) -> Iterator[R]:
+    return results if description is None else track(results, description, total=total)
 
 
 def worker_count(n_jobs: int, backend: Backend = "loky") -> int:
