@@ -13,9 +13,11 @@ from medpipe.datasets import (
     MetricsDataset,
     PathDataset,
     StoreDataset,
+    StreamedTableDataset,
     TableDataset,
     WorkFolderDataset,
 )
+from medpipe.datasets.files import PREVIEW_ROWS
 from medpipe.training.checkpoint import Checkpoint
 
 
@@ -50,6 +52,26 @@ def test_failed_save_keeps_the_old_table(tmp_path):
         dataset.save(pd.DataFrame({"value": [object()]}))
     assert dataset.load()["value"].tolist() == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_a_streamed_table_is_the_file_that_was_written(tmp_path):
+    dataset = StreamedTableDataset(filepath=str(tmp_path / "07" / "a.parquet"))
+    table = pd.DataFrame({"smiles": [f"C{i}" for i in range(50)]})
+    for content in (table, table.assign(smiles="O")):  # the second takes the place of the first
+        content.to_parquet(tmp_path / "written.parquet")
+        dataset.save(tmp_path / "written.parquet")
+        pd.testing.assert_frame_equal(dataset.load(), content)
+        assert not (tmp_path / "written.parquet").exists()
+    assert len(dataset.preview()["data"]) == PREVIEW_ROWS
+    assert [path.name for path in (tmp_path / "07").iterdir()] == ["a.parquet"]
+
+
+def test_a_streamed_table_without_rows_has_a_preview(tmp_path):
+    dataset = StreamedTableDataset(filepath=str(tmp_path / "a.parquet"))
+    pd.DataFrame({"smiles": pd.Series([], dtype="str")}).to_parquet(tmp_path / "written.parquet")
+    dataset.save(tmp_path / "written.parquet")
+    assert dataset.preview()["columns"] == ["smiles"]
+    assert dataset.preview()["data"] == []
 
 
 def test_metrics_preview_is_a_table_of_readable_numbers(tmp_path):

@@ -1,7 +1,7 @@
 """Dataset types of the catalog: what the library reads and writes, as Kedro sees it."""
 
 from medpipe.datasets.checkpoint import CheckpointDataset
-from medpipe.datasets.files import FigureDataset, MetricsDataset, PageDataset, TableDataset
+from medpipe.datasets.files import FigureDataset, MetricsDataset, PageDataset, StreamedTableDataset, TableDataset
 from medpipe.datasets.path import PathDataset
 from medpipe.datasets.store import StoreDataset
 from medpipe.datasets.work import WorkFolderDataset
@@ -13,6 +13,7 @@ __all__ = [
     "PageDataset",
     "PathDataset",
     "StoreDataset",
+    "StreamedTableDataset",
     "TableDataset",
     "WorkFolderDataset",
 ]

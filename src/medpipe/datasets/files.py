@@ -1,5 +1,6 @@
 """kedro-datasets' Parquet, JSON, text and Matplotlib datasets, written atomically: a killed run leaves no half file."""
 
+import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -44,6 +45,29 @@ class TableDataset(_Atomic, ParquetDataset):
         """First rows for Kedro-Viz, with missing values as empty text and without what may identify a patient."""
         table = self.load.__wrapped__(self).head(nrows).drop(columns=list(HIDDEN_COLUMNS), errors="ignore")
         return TablePreview(table.astype(object).where(table.notna(), "").to_dict(orient="split"))
+
+
+class StreamedTableDataset(TableDataset):
+    """A table as one Parquet file that a node wrote piece by piece, because it may be larger than memory.
+
+    The node returns the path of the file, which is moved here; loading gives a data frame. A validator can look at it
+    on loading only (``on: load``).
+    """
+
+    def save(self, data: Path) -> None:
+        """Moves the file."""
+        target = Path(self._filepath)
+        with atomic_path(target) as temporary:
+            shutil.move(data, temporary)
+
+    def preview(self, nrows: int = PREVIEW_ROWS) -> TablePreview:
+        """First rows for Kedro-Viz; no more is read."""
+        from pyarrow.parquet import ParquetFile
+
+        with ParquetFile(self._filepath) as file:
+            first = next(file.iter_batches(batch_size=nrows), None)
+        rows = first.to_pandas() if first is not None else self.load.__wrapped__(self)
+        return TablePreview(rows.astype(object).where(rows.notna(), "").to_dict(orient="split"))
 
 
 class FigureDataset(_Atomic, MatplotlibDataset):

@@ -50,7 +50,7 @@ def sample(checkpoint: Checkpoint, params: SampleParams) -> pd.DataFrame:
     """
     drawn = [smiles for batch in draw_batches(checkpoint, params) for smiles in batch]
     table = pd.DataFrame({"smiles": drawn}).astype(GENERATED_COLUMNS)
-    table.attrs = label(checkpoint, params)
+    table.attrs = {**label(checkpoint, params)}
     return table
 
 
