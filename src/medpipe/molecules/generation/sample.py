@@ -9,7 +9,7 @@ distribution.
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def sample(checkpoint: Checkpoint, params: SampleParams) -> pd.DataFrame:
     """
     drawn = [smiles for batch in draw_batches(checkpoint, params) for smiles in batch]
     table = pd.DataFrame({"smiles": drawn}).astype(GENERATED_COLUMNS)
-    table.attrs = {**label(checkpoint, params)}
+    table.attrs = label(checkpoint, params)
     return table
 
 
@@ -103,7 +103,7 @@ def draw_batches(checkpoint: Checkpoint, params: SampleParams) -> Iterator[list[
     )  # fmt: skip
 
 
-def label(checkpoint: Checkpoint, params: SampleParams) -> dict[str, Any]:
+def label(checkpoint: Checkpoint, params: SampleParams) -> dict[Hashable | None, Any]:
     """What travels with the molecules in ``attrs``: what they are, from which generator, and how they were drawn."""
     return {
         "product": "as drawn, unfiltered",
