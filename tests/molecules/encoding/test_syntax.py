@@ -60,3 +60,12 @@ def test_step_by_step_is_as_all_at_once(store: TokenStore) -> None:
     for t in range(tokens.shape[1]):
         state = syntax.advance(state, tokens[:, t])
         assert torch.equal(state, syntax.follow(tokens)[:, t])
+
+
+def test_selfies_leave_nothing_open() -> None:
+    vocabulary = Vocabulary.learn(["C1CC1(C)Cl"], 2, "selfies")
+    syntax = Syntax(vocabulary)
+    assert syntax.n_features == 1
+    state = syntax.follow(encode(vocabulary, "C1CC1"))
+    assert syntax.forbidden(state)[..., END + 1 :].sum() == 0
+    assert not syntax.forbidden(state)[..., END].any()

@@ -5,32 +5,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rdkit import Chem
 
 from medpipe.core.errors import InputError
-from medpipe.molecules.encoding.tokens import Vocabulary, split_tokens
+from medpipe.molecules.encoding.notation import Notation
+from medpipe.molecules.encoding.tokens import Vocabulary
 
 LETTERS = ["C", "Cl", "Br", "c", "n", "[nH]", "[C@@H]", "(", ")", "=", "#", "1", "2", "%10", "%(100)", ".", "/", "-"]
 texts = st.lists(st.sampled_from(LETTERS), max_size=40).map("".join)
-
-
-@pytest.mark.parametrize(
-    ("smiles", "tokens"),
-    [
-        ("CClBr", ["C", "Cl", "Br"]),
-        ("[nH]c%12C%(123)", ["[nH]", "c", "%12", "C", "%(123)"]),
-        ("F/C=C\\F", ["F", "/", "C", "=", "C", "\\", "F"]),
-        ("[13C@@H](N)[O-]", ["[13C@@H]", "(", "N", ")", "[O-]"]),
-        ("", []),
-    ],
-)
-def test_chemical_tokens(smiles: str, tokens: list[str]) -> None:
-    assert split_tokens(smiles) == tokens
-
-
-@pytest.mark.parametrize(("smiles", "named"), [("CCX", "'X' at position 3"), ("C[nH", r"'\[' at position 2")])
-def test_an_unknown_character_is_named(smiles: str, named: str) -> None:
-    with pytest.raises(InputError, match=named):
-        split_tokens(smiles)
 
 
 @given(st.lists(texts, min_size=1, max_size=20), st.integers(0, 30))
@@ -59,8 +41,21 @@ def test_an_unknown_token_is_named(smiles: str, named: str) -> None:
         Vocabulary.learn(["CCO", "c1ccccc1"], 3).encode_many(["CCO", smiles])
 
 
-def test_a_vocabulary_survives_its_file(tmp_path: Path, molecules: list[str]) -> None:
-    vocabulary = Vocabulary.learn(molecules, 20)
+def test_selfies_go_in_and_out_as_smiles(molecules: list[str]) -> None:
+    vocabulary = Vocabulary.learn(molecules, 20, "selfies")
+    ids, borders = vocabulary.encode_many(molecules)
+    assert "[=Branch1]" in vocabulary.alphabet
+    assert [Chem.CanonSmiles(vocabulary.decode(ids[a:b])) for a, b in pairwise(borders)] == molecules
+
+
+def test_an_unknown_token_of_selfies_is_named() -> None:
+    with pytest.raises(InputError, match=r"SELFIES .*token '\[Br\]' is not in the vocabulary of 2 tokens"):
+        Vocabulary.learn(["CO"], 0, "selfies").encode_many(["CBr"])
+
+
+@pytest.mark.parametrize("notation", ["smiles", "selfies"])
+def test_a_vocabulary_survives_its_file(tmp_path: Path, molecules: list[str], notation: Notation) -> None:
+    vocabulary = Vocabulary.learn(molecules, 20, notation)
     vocabulary.save(tmp_path / "vocabulary.json")
     assert Vocabulary.load(tmp_path / "vocabulary.json") == vocabulary
 

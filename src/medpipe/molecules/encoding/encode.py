@@ -31,7 +31,8 @@ def encode(smiles: pd.DataFrame, params: EncodeParams, folder: Path) -> TokenSto
     if train.empty:
         raise InputError(f"split: none of {len(smiles)} molecules is in 'train', merges cannot be learnt.")
     molecules = smiles.smiles.tolist()
-    vocabulary = Vocabulary.learn(molecules, params.n_merges, train.head(params.merge_sample).tolist())
+    bare = Vocabulary.learn(molecules, 0)
+    vocabulary = bare.with_merges(*bare.encode_many(train.head(params.merge_sample).tolist()), params.n_merges)
     tokens, borders = vocabulary.encode_many(molecules)
     splits = smiles.split.map({name: code for code, name in enumerate(SPLITS)}).to_numpy().astype(np.uint8)
     store = TokenStore.write(folder, tokens, borders, splits, vocabulary)
