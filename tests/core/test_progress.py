@@ -1,4 +1,5 @@
 import logging
+import re
 
 import pytest
 
@@ -18,6 +19,14 @@ def test_time_left_is_logged(caplog, monkeypatch):
     with caplog.at_level(logging.INFO), Progress("working", total=4) as bar:
         bar.advance(2, "loss 0.5")
     assert "working: 2 of 4, 0 s left loss 0.5" in caplog.text
+
+
+def test_things_in_items_are_counted_with_their_rate(caplog, monkeypatch):
+    monkeypatch.setattr(progress, "LOG_INTERVAL_S", 0.0)
+    with caplog.at_level(logging.INFO):
+        list(track(["abc", "defg"], "reading", total=7, size=len))
+    assert "reading: 3 of 7" in caplog.text
+    assert re.search(r"reading: 7 of 7, 0 s left [\d,]+/s", caplog.text)
 
 
 def test_terminal_gets_a_bar(monkeypatch, capsys):

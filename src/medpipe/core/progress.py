@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -48,6 +48,10 @@ class Progress:
             self._last_line = now
             _logger.info("%s: %d%s %s", self._description, self._done, self._left(now), note)
 
+    def rate(self, more: int = 0) -> str:
+        """What is done in a second, ``more`` counted as done."""
+        return f"{(self._done + more) / max(time.monotonic() - self._start, 1e-3):,.0f}/s"
+
     def _left(self, now: float) -> str:
         if not self._total or not self._done:
             return ""
@@ -78,17 +82,24 @@ def _bar() -> Any:
     )
 
 
-def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+def track(
+    iterable: Iterable[T], description: str, total: int | None = None, size: Callable[[T], int] | None = None
+) -> Iterator[T]:
     """Passes on the items of ``iterable`` and shows how far it is.
 
     Args:
         iterable: What is worked through.
         description: What the user reads beside the bar.
         total: Number of items, where ``iterable`` has no length.
+        size: How many things an item holds, where things are counted, not items: ``total`` is their number, and how
+            many are done a second is shown.
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     with Progress(description, total) as progress:
         for item in iterable:
             yield item
-            progress.advance()
+            if size is None:
+                progress.advance()
+            else:
+                progress.advance(size(item), progress.rate(size(item)))
