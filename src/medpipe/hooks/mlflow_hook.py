@@ -185,6 +185,7 @@ class MLflowHook:
                 input_example=example,
                 pip_requirements=requirements(),
                 code_paths=[str(CODE)],
+                streamable=getattr(loader, "STREAMABLE", False),
             )
 
     def _end(self, status: str) -> None:
