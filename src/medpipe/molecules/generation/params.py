@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from medpipe.core.params import Params
+from medpipe.molecules.generation.graph.params import GraphParams
+from medpipe.molecules.generation.latent.params import LatentParams
 from medpipe.molecules.generation.sequence.params import SequenceParams
 from medpipe.training.params import TrainerParams
 
@@ -52,10 +54,13 @@ class GanParams(Params):
     """A generator of molecules and how it is trained.
 
     Attributes:
-        family: ``sequence``: a generator of token sequences.
+        family: ``sequence``: a generator of token sequences; ``latent``: an autoencoder and a generator of its latent
+            vectors; ``graph``: a generator of small molecular graphs.
         loss: What the two play for.
         accuracy_band: Where the discriminator's accuracy is kept.
         sequence: The sequence family's own.
+        latent: The latent family's own.
+        graph: The graph family's own.
         batch_size: Molecules a step.
         learning_rate: Highest learning rate of the generator.
         warm_up_steps: Steps in which the learning rate rises; it then falls as a cosine.
@@ -65,10 +70,12 @@ class GanParams(Params):
         trainer: Steps, device, seed.
     """
 
-    family: Literal["sequence"] = "sequence"
+    family: Literal["sequence", "latent", "graph"] = "sequence"
     loss: LossParams = LossParams()
     accuracy_band: BandParams = BandParams()
     sequence: SequenceParams = SequenceParams()
+    latent: LatentParams = LatentParams()
+    graph: GraphParams = GraphParams()
     batch_size: PositiveInt = 64
     learning_rate: PositiveFloat = 4e-3
     warm_up_steps: NonNegativeInt = 50

@@ -49,4 +49,12 @@ def load_sampler(checkpoint: Checkpoint) -> MoleculeSampler:
         from medpipe.molecules.generation.sequence.sampler import SequenceSampler
 
         return SequenceSampler(checkpoint)
+    if family == "latent":
+        from medpipe.molecules.generation.latent.model import load_latent_model
+
+        return load_latent_model(checkpoint)
+    if family == "graph":
+        from medpipe.molecules.generation.graph.model import load_graph_sampler
+
+        return load_graph_sampler(checkpoint)
     raise InputError(f"checkpoint: its family is {family!r}, which this version does not know.")

@@ -39,6 +39,11 @@ def train_gan(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     rows = store.rows("train")
     if len(rows) < 2:
         raise InputError(f"{store.folder}: {len(rows)} molecules in split 'train', at least 2 are needed.")
-    from medpipe.molecules.generation.sequence.train import train
-
+    match params.family:
+        case "sequence":
+            from medpipe.molecules.generation.sequence.train import train
+        case "latent":
+            from medpipe.molecules.generation.latent.train import train
+        case "graph":
+            from medpipe.molecules.generation.graph.train import train
     return train(store, params, work_dir)

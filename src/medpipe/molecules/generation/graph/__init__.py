@@ -1,0 +1,1 @@
+"""The graph family: small molecules as atoms and bonds, made all at once."""

@@ -1,0 +1,188 @@
+"""Training of the graph family, from a token store."""
+
+import copy
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from medpipe.core.errors import InputError
+from medpipe.core.fingerprint import digest
+from medpipe.core.progress import track
+from medpipe.molecules.encoding.graphs import GraphAlphabet, encode_graphs
+from medpipe.molecules.encoding.store import TokenStore
+from medpipe.molecules.generation.direct.gan import DirectGan
+from medpipe.molecules.generation.direct.measure import provenance, validity
+from medpipe.molecules.generation.direct.module import Batches
+from medpipe.molecules.generation.graph.layout import Layout
+from medpipe.molecules.generation.graph.model import GraphSampler, graph_checkpoint
+from medpipe.molecules.generation.graph.networks import GraphDiscriminator, GraphGenerator
+from medpipe.molecules.generation.graph.warm_start import GraphWarmStart
+from medpipe.molecules.generation.params import GanParams
+from medpipe.molecules.generation.train import Trained
+from medpipe.training.fit import fit
+from medpipe.training.seeds import seed_everything
+
+_MEASURED_MOLECULES = 500
+"""Held-out molecules whose likelihood is measured, and graphs drawn to see how many are molecules."""
+_MEASURE_SEED = 4711
+_CHUNK = 2000
+_ALPHABET_SAMPLE = 5000
+"""Molecules of train whose types of atoms are learnt; one with a type that none of them has is left out."""
+
+_logger = logging.getLogger(__name__)
+
+
+class _Data(NamedTuple):
+    """Graphs that fit: types (n, A) and orders (n, P), bytes both."""
+
+    atoms: Tensor
+    pairs: Tensor
+
+
+def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
+    """Train a generator of graphs; see `medpipe.molecules.generation.train.train_gan`.
+
+    The control is the generator that goes on by likelihood where the adversarial stage branches off.
+
+    Its history has, in the steps of the control, train_nll, val_nll and divergence in nats a molecule; counted on from
+    the branch, discriminator_accuracy, discriminator_loss, generator_loss, gradient_norm; and of both sample_validity
+    and sample_uniqueness, the control's as control_sample_validity and control_sample_uniqueness.
+
+    Raises:
+        InputError: Fewer than two molecules of train fit into ``graph.max_atoms``.
+    """
+    torch.set_flush_denormal(True)
+    alphabet = GraphAlphabet.learn(_smiles(store, "train", _ALPHABET_SAMPLE))
+    layout = Layout(params.graph.max_atoms, len(alphabet))
+    data = _read(_smiles(store, "train", params.graph.max_molecules), layout, alphabet)
+    if len(data.atoms) < 2:
+        raise InputError(
+            f"{store.folder}: {len(data.atoms)} molecules of train have at most {layout.max_atoms} heavy atoms, at "
+            "least 2 are needed; raise graph.max_atoms."
+        )
+    held_out = _read(_smiles(store, "val", _MEASURED_MOLECULES), layout, alphabet)
+    seed_everything(params.trainer.seed)
+    control = GraphGenerator(params.graph.generator, layout)
+    first, branch = _train_by_likelihood(control, alphabet, data, held_out, store, params, work_dir / "likelihood")
+    gan, second = _train_gan(branch, alphabet, data, store, params, work_dir / "gan")
+    second["step"] += round(params.trainer.max_steps * params.graph.warm_start_share)
+    origin = provenance(
+        store,
+        params,
+        molecules=len(data.atoms),
+        batches=gan.n_batches_seen,
+        discriminator_steps=int(gan.discriminator_steps),
+    )
+    return Trained(
+        graph_checkpoint(gan.kept_generator, alphabet, params.graph, origin),
+        graph_checkpoint(control, alphabet, params.graph, origin),
+        pd.concat([first, second], ignore_index=True),
+    )
+
+
+def _train_by_likelihood(
+    control: GraphGenerator,
+    alphabet: GraphAlphabet,
+    data: _Data,
+    held_out: _Data,
+    store: TokenStore,
+    params: GanParams,
+    work_dir: Path,
+) -> tuple[pd.DataFrame, GraphGenerator]:
+    def measure() -> dict[str, float]:
+        values = {f"control_{name}": value for name, value in _measure_drawn(control, alphabet).items()}
+        if len(held_out.atoms):
+            torch.manual_seed(_MEASURE_SEED)
+            nll, _ = training.costs(control.layout.one_hot(*held_out).to(training.device))
+            values["val_nll"] = float(nll)
+        return values
+
+    training = GraphWarmStart(control, params, measure)
+    draw = _RealDraw(data, control.layout, params.batch_size, params.trainer.seed)
+    history = fit(
+        training,
+        Batches(draw, lambda: training.n_batches_seen),
+        params=params.trainer,
+        work_dir=work_dir,
+        run_key=digest("train_graph_likelihood", params, store.fingerprint()),
+        description="Training the generator of graphs by likelihood",
+    )
+    training.cpu()
+    return history, training.branch
+
+
+def _train_gan(
+    generator: GraphGenerator,
+    alphabet: GraphAlphabet,
+    data: _Data,
+    store: TokenStore,
+    params: GanParams,
+    work_dir: Path,
+) -> tuple[DirectGan[GraphGenerator], pd.DataFrame]:
+    adversarial = params.graph.adversarial
+    seed_everything(params.trainer.seed)
+    gan: DirectGan[GraphGenerator] = DirectGan(
+        generator.requires_grad_(True),
+        GraphDiscriminator(params.graph.discriminator, generator.layout),
+        loss=params.loss,
+        band=params.accuracy_band,
+        params=adversarial,
+        trainer=params.trainer.model_copy(update={"max_steps": adversarial.steps}),
+        measure=lambda: _measure_drawn(gan.kept_generator, alphabet),
+        every_n_steps=params.validate_every_n_steps,
+    )
+    history = fit(
+        gan,
+        Batches(
+            _RealDraw(data, generator.layout, adversarial.batch_size, params.trainer.seed), lambda: gan.n_batches_seen
+        ),
+        params=gan.budget,
+        work_dir=work_dir,
+        run_key=digest("train_graph_gan", params, store.fingerprint()),
+        description="Training the generator of graphs against its discriminator",
+    )
+    gan.cpu()
+    return gan, history
+
+
+class _RealDraw:
+    """Graphs (B, F) of a batch; which molecules follows from the seed and the batch number."""
+
+    def __init__(self, data: _Data, layout: Layout, size: int, seed: int) -> None:
+        self._data, self._layout, self._seed = data, copy.deepcopy(layout), seed
+        self._size = min(size, len(data.atoms))
+
+    def __call__(self, batch: int) -> Tensor:
+        rng = np.random.default_rng([self._seed, batch])
+        rows = torch.from_numpy(rng.choice(len(self._data.atoms), self._size, replace=False))
+        return self._layout.one_hot(self._data.atoms[rows], self._data.pairs[rows])
+
+
+def _smiles(store: TokenStore, split: str, n: int) -> list[str]:
+    return [store.smiles(row) for row in store.rows(split)[:n].tolist()]
+
+
+def _read(smiles: list[str], layout: Layout, alphabet: GraphAlphabet) -> _Data:
+    starts = range(0, len(smiles), _CHUNK)
+    pieces, refused = [layout.compact(encode_graphs([], layout.max_atoms, alphabet))], 0
+    for start in track(starts, "Reading molecules as graphs"):
+        graphs = encode_graphs(smiles[start : start + _CHUNK], layout.max_atoms, alphabet)
+        pieces.append(layout.compact(graphs))
+        refused += len(graphs.refused)
+    _logger.info(
+        "Of %d molecules %d are graphs of at most %d atoms; %d are left out", len(smiles), len(smiles) - refused,
+        layout.max_atoms, refused,
+    )  # fmt: skip
+    return _Data(torch.cat([atoms for atoms, _ in pieces]), torch.cat([pairs for _, pairs in pieces]))
+
+
+def _measure_drawn(generator: GraphGenerator, alphabet: GraphAlphabet) -> dict[str, float]:
+    device = generator.layout.first.device
+    random = torch.Generator(device).manual_seed(_MEASURE_SEED)
+    noise = torch.randn((_MEASURED_MOLECULES, generator.noise_size), generator=random, device=device)
+    return validity(GraphSampler(generator, alphabet).decode(*generator.draw(noise, random, 1.0)))

@@ -1,0 +1,1 @@
+"""The latent family: an autoencoder of token sequences, and a GAN of its latent vectors."""
