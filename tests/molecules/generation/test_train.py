@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -8,10 +9,15 @@ from medpipe.core.errors import InputError
 from medpipe.molecules.encoding.encode import encode
 from medpipe.molecules.encoding.params import EncodeParams
 from medpipe.molecules.encoding.store import TokenStore
-from medpipe.molecules.generation.params import BandParams, GanParams
+from medpipe.molecules.generation.params import BandParams, GanParams, LossParams
 from medpipe.molecules.generation.sequence import gan as gan_module
 from medpipe.molecules.generation.sequence import train as train_module
-from medpipe.molecules.generation.sequence.params import AdversarialParams, GeneratorParams, SequenceParams
+from medpipe.molecules.generation.sequence.params import (
+    AdversarialParams,
+    DiscriminatorParams,
+    GeneratorParams,
+    SequenceParams,
+)
 from medpipe.molecules.generation.train import train_gan
 from medpipe.training.params import TrainerParams
 
@@ -21,9 +27,12 @@ def _measure_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_module, "_MEASURED_MOLECULES", 40)
 
 
-def sequence(**adversarial: float) -> SequenceParams:
-    generator = GeneratorParams(noise_size=8, embedding_size=24, hidden_size=48)
-    return SequenceParams(generator=generator, adversarial=AdversarialParams(**adversarial))
+def sequence(kind: str = "gru", reader: str = "rnn", **adversarial: float) -> SequenceParams:
+    generator = GeneratorParams(kind=kind, noise_size=8, embedding_size=24, hidden_size=48, n_heads=4)
+    discriminator = DiscriminatorParams(kind=reader)
+    return SequenceParams(
+        generator=generator, discriminator=discriminator, adversarial=AdversarialParams(**adversarial)
+    )
 
 
 def small(**changes: object) -> GanParams:
@@ -44,22 +53,48 @@ def course(history: pd.DataFrame, name: str) -> pd.Series:
 
 
 def test_both_stages_train_and_are_measured(store: TokenStore, tmp_path: Path) -> None:
-    checkpoint, _, history = train_gan(store, small(), tmp_path)
+    generator, _, history = train_gan(store, small(), tmp_path)
     assert course(history, "val_nll").index.tolist() == [40, 80]
     assert course(history, "train_nll").iloc[:5].mean() > 1.5 * course(history, "train_nll").iloc[-5:].mean()
     assert course(history, "discriminator_accuracy").index.min() > 40
     assert course(history, "generator_listens").max() == 1
-    assert checkpoint.kind == "smiles_generator"
-    assert checkpoint.provenance["data"] == store.fingerprint()
-    assert 0 < checkpoint.provenance["discriminator_steps"] < 40
-    assert all(weight.isfinite().all() for weight in checkpoint.weights.values())
+    assert generator.kind == "smiles_generator"
+    assert generator.provenance["data"] == store.fingerprint()
+    assert generator.provenance["batches"] == 80
+    assert 0 < generator.provenance["discriminator_steps"] <= 40
+    assert all(weight.isfinite().all() for weight in generator.weights.values())
 
 
-def test_the_control_has_no_discriminator(store: TokenStore, tmp_path: Path) -> None:
-    checkpoint, _, history = train_gan(store, small(sequence=sequence(share=0)), tmp_path)
-    assert checkpoint.provenance["discriminator_steps"] == 0
-    assert checkpoint.provenance["batches"] == 80
-    assert not history.name.str.startswith("discriminator").any()
+def test_the_control_is_what_likelihood_alone_gives(store: TokenStore, tmp_path: Path) -> None:
+    """To the bit: beside the GAN it trains as it would with no GAN at all."""
+    generator, control, history = train_gan(store, small(), tmp_path / "both")
+    alone, alone_control, alone_history = train_gan(store, small(sequence=sequence(share=0)), tmp_path / "alone")
+    assert alone_control is alone
+    assert control.provenance["discriminator_steps"] == alone.provenance["discriminator_steps"] == 0
+    assert not alone_history.name.str.startswith("discriminator").any()
+    assert course(history, "control_val_nll").loc[80] == pytest.approx(course(alone_history, "val_nll").loc[80])
+    for name, weight in alone.weights.items():
+        torch.testing.assert_close(control.weights[name], weight)
+    assert not all(torch.equal(control.weights[name], weight) for name, weight in generator.weights.items())
+    assert course(history, "speed_adversarial_s").item() > course(history, "speed_control_s").item() > 0
+
+
+@pytest.mark.parametrize("loss", ["minimax", "least_squares", "wasserstein_gp", "wasserstein_clip", "relativistic"])
+@pytest.mark.parametrize(("kind", "reader"), [("gru", "rnn"), ("gru", "cnn"), ("transformer", "transformer")])
+def test_each_loss_trains_each_pair_of_networks(
+    store: TokenStore, tmp_path: Path, loss: str, kind: str, reader: str
+) -> None:
+    params = small(
+        loss=LossParams(kind=loss),
+        sequence=sequence(kind, reader, share=0.7, head_start_steps=0),
+        validate_every_n_steps=0,
+        trainer=TrainerParams(max_steps=10, log_every_n_steps=1, accelerator="cpu"),
+    )
+    generator, _, history = train_gan(store, params, tmp_path)
+    assert generator.provenance["discriminator_steps"] > 0
+    assert len(course(history, "discriminator_loss")) == 7
+    assert history.value.map(math.isfinite).all()
+    assert all(weight.isfinite().all() for weight in generator.weights.values())
 
 
 @pytest.mark.parametrize(

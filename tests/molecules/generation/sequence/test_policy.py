@@ -1,11 +1,7 @@
-import math
-
 import pytest
 import torch
-from torch.nn.functional import logsigmoid
 
 from medpipe.molecules.generation.sequence.policy import (
-    discriminator_loss,
     leave_one_out_advantages,
     policy_loss,
     returns,
@@ -16,25 +12,14 @@ from medpipe.molecules.generation.sequence.policy import (
 SAID = torch.tensor([[True, True, True], [True, False, False]])
 
 
-def test_an_undecided_discriminator_costs_log_two() -> None:
-    zero = torch.zeros(2, 3)
-    assert discriminator_loss(zero, SAID, zero, SAID).item() == pytest.approx(math.log(2))
-
-
-def test_padding_does_not_count() -> None:
-    logits = torch.randn(2, 3)
-    changed = logits.masked_fill(~SAID, 1e6)
-    assert discriminator_loss(logits, SAID, logits, SAID) == discriminator_loss(changed, SAID, changed, SAID)
-
-
 def test_the_verdict_is_that_of_the_last_token() -> None:
     assert verdicts(torch.tensor([[1.0, 2, 3], [4, 5, 6]]), SAID).tolist() == [3, 4]
 
 
-def test_rewards_add_up_to_the_non_saturating_loss() -> None:
-    logits = torch.randn(2, 3)
-    rewards = token_rewards(logits, SAID)
-    torch.testing.assert_close(rewards.sum(1), logsigmoid(verdicts(logits, SAID)) + math.log(2))
+def test_rewards_add_up_to_the_worth_of_the_whole() -> None:
+    worth = torch.randn(2, 3)
+    rewards = token_rewards(worth, SAID)
+    torch.testing.assert_close(rewards.sum(1), verdicts(worth, SAID))
     assert rewards[~SAID].tolist() == [0, 0]
 
 

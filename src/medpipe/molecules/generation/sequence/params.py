@@ -1,34 +1,43 @@
 """Typed parameters of the sequence family."""
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from medpipe.core.params import Fraction, Params
 
 
 class GeneratorParams(Params):
-    """Recurrent generator G(z).
+    """Autoregressive generator G(z).
 
     Attributes:
+        kind: ``gru``: recurrent, the best there is for minutes on a CPU; ``transformer``: causal, for a GPU.
         noise_size: Length of z, standard normal.
         embedding_size: Length of a token's vector; input and output share it.
-        hidden_size: Units of each GRU layer.
-        n_layers: GRU layers.
+        hidden_size: Units of each layer.
+        n_layers: Layers.
+        n_heads: Attention heads of ``transformer``; each has an even number of the units.
     """
 
+    kind: Literal["gru", "transformer"] = "gru"
     noise_size: PositiveInt = 32
     embedding_size: PositiveInt = 192
     hidden_size: PositiveInt = 256
     n_layers: PositiveInt = 1
+    n_heads: PositiveInt = 8
 
 
 class DiscriminatorParams(Params):
-    """Recurrent discriminator, one verdict a prefix; it reads with a GRU of the generator's shape.
+    """Discriminator, one verdict a prefix; its reading part has the generator's sizes.
 
     Attributes:
+        kind: How it reads: ``rnn``: GRU; ``cnn``: convolutions and the running maximum of what they found;
+            ``transformer``: causal. Where the generator reads in the same way, it starts from what that has learnt.
         hidden_size: Units between what it read and its verdict.
         dropout: Share of its input values dropped in training.
     """
 
+    kind: Literal["rnn", "cnn", "transformer"] = "rnn"
     hidden_size: PositiveInt = 128
     dropout: Fraction = 0.1
 
@@ -37,7 +46,7 @@ class AdversarialParams(Params):
     """The adversarial stage.
 
     Attributes:
-        share: Share of all optimizer steps that it takes, at the end; 0 trains by likelihood alone (the control).
+        share: Share of the generator's steps that it takes, at the end; 0 trains by likelihood alone.
         weight: Weight of the policy gradient beside the likelihood loss that anchors it.
         likelihood_weight: Weight of that anchor.
         learning_rate: Of the discriminator.
@@ -65,3 +74,10 @@ class SequenceParams(Params):
     generator: GeneratorParams = GeneratorParams()
     discriminator: DiscriminatorParams = DiscriminatorParams()
     adversarial: AdversarialParams = AdversarialParams()
+
+    @model_validator(mode="after")
+    def _heads_share_the_units(self) -> "SequenceParams":
+        size, n_heads = self.generator.hidden_size, self.generator.n_heads
+        if "transformer" in (self.generator.kind, self.discriminator.kind) and size % (2 * n_heads):
+            raise ValueError(f"generator.hidden_size {size} must be a multiple of twice generator.n_heads {n_heads}")
+        return self

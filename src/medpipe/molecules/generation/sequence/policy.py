@@ -1,29 +1,15 @@
-"""What the two opponents of the sequence GAN minimise.
+"""How the generator of sequences learns from a verdict: by policy gradient.
 
-A token cannot be differentiated through, so the generator learns from the discriminator by policy gradient (Williams,
-1992; SeqGAN: Yu et al., AAAI 2017). Here the discriminator judges every prefix, and what a token changes in its verdict
-is that token's reward; the rewards of a molecule add up to the verdict on the whole.
+A token cannot be differentiated through (Williams, 1992; SeqGAN: Yu et al., AAAI 2017). Here the discriminator judges
+every prefix, and what a token changes in its verdict is that token's reward; the rewards of a molecule add up to the
+verdict on the whole.
 
 Shapes: B molecules, T tokens said (the start is not one of them).
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-
-def discriminator_loss(real_logits: Tensor, real: Tensor, fake_logits: Tensor, fake: Tensor) -> Tensor:
-    """Mean cross-entropy over all prefixes, real against generated.
-
-    Args:
-        real_logits: (B, T) verdicts on prefixes of real molecules.
-        real: (B, T) True where there is a token.
-        fake_logits: (B, T) verdicts on prefixes of generated ones.
-        fake: (B, T) True where there is a token.
-    """
-    return 0.5 * (F.softplus(-real_logits[real]).mean() + F.softplus(fake_logits[fake]).mean())
 
 
 def verdicts(logits: Tensor, said: Tensor) -> Tensor:
@@ -32,16 +18,15 @@ def verdicts(logits: Tensor, said: Tensor) -> Tensor:
     return logits.gather(1, last).squeeze(1)
 
 
-def token_rewards(logits: Tensor, said: Tensor) -> Tensor:
-    """Reward (B, T) of each token: how much it raised log D (the non-saturating loss), 0 after the end.
+def token_rewards(worth: Tensor, said: Tensor) -> Tensor:
+    """Reward (B, T) of each token: how much it raised the worth of the molecule, 0 after the end.
 
     Args:
-        logits: (B, T) verdicts on the prefixes that end with each token.
+        worth: (B, T) what the prefixes that end with each token earn. The empty prefix earns 0: it is the same for all
+            molecules, so another constant would change no advantage.
         said: (B, T) True where there is a token.
     """
-    log_real = F.logsigmoid(logits)
-    before = F.pad(log_real[:, :-1], (1, 0), value=-math.log(2))  # of the empty prefix nothing can be known
-    return (log_real - before) * said
+    return (worth - F.pad(worth[:, :-1], (1, 0))) * said
 
 
 def returns(rewards: Tensor, decay: float) -> Tensor:

@@ -3,7 +3,6 @@
 import logging
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from medpipe.molecules.generation.sequence.gan import SequenceGan
 from medpipe.molecules.generation.sequence.networks import Generator, generator_checkpoint
 from medpipe.molecules.generation.sequence.rollout import draw
 from medpipe.molecules.generation.train import Trained
+from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
 
@@ -34,8 +34,9 @@ _logger = logging.getLogger(__name__)
 def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     """Train a generator of token sequences; see `medpipe.molecules.generation.train.train_gan`.
 
-    Its history has train_nll and val_nll in nats a molecule, sample_validity, discriminator_accuracy,
-    discriminator_loss, reward, generator_listens.
+    Its history has train_nll and val_nll in nats a molecule, sample_validity, those two of the control
+    (``control_val_nll``), discriminator_accuracy, discriminator_loss, reward, generator_listens, and the seconds that
+    generator and control took in the adversarial stage.
     """
     torch.set_flush_denormal(True)
     seed_everything(params.trainer.seed)
@@ -51,10 +52,9 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
         description="Training the molecule generator",
     )
     _report(history)
-    provenance = _provenance(store, params, gan)
-    shape = params.sequence.generator
-    checkpoint = generator_checkpoint(gan.generator, shape, store.vocabulary, store.longest, provenance)
-    return Trained(checkpoint, checkpoint, history)
+    has_played = gan.warm_start_steps < params.trainer.max_steps
+    generator = _checkpoint(gan.generator, store, params, gan)
+    return Trained(generator, _checkpoint(gan.control, store, params, gan) if has_played else generator, history)
 
 
 class _RealDraw:
@@ -98,20 +98,21 @@ class _Measure:
             return sum(bool(one) and Chem.MolFromSmiles(one) is not None for one in smiles) / len(noise)
 
 
-def _provenance(store: TokenStore, params: GanParams, gan: SequenceGan) -> dict[str, Any]:
-    return {
+def _checkpoint(network: Generator, store: TokenStore, params: GanParams, gan: SequenceGan) -> Checkpoint:
+    provenance = {
         "data": store.fingerprint(),
         "params": params.model_dump(mode="json"),
         "seed": params.trainer.seed,
         "batches": gan.n_batches_seen,
-        "discriminator_steps": int(gan.discriminator_steps),
+        "discriminator_steps": 0 if network is gan.control else int(gan.opponent.steps),
         "versions": {name: version(name) for name in _VERSIONED},
     }
+    return generator_checkpoint(network, params.sequence.generator, store.vocabulary, store.longest, provenance)
 
 
 def _report(history: pd.DataFrame) -> None:
-    """The effect of the adversarial stage, for better or worse: what was measured at the end of each stage."""
-    for name in ("val_nll", "sample_validity"):
+    """The effect of the adversarial stage, for better or worse, beside the control."""
+    for name in ("val_nll", "control_val_nll", "sample_validity", "control_sample_validity"):
         course = history[history.name == name].sort_values("step")
         points = ", ".join(f"{value:.3f} at step {step}" for step, value in zip(course.step, course.value, strict=True))
         _logger.info("%s: %s", name, points or "not measured")
