@@ -6,7 +6,7 @@ what was read. A generator's first thought (a vector made of its noise) comes be
 Shapes: B molecules, T tokens, E inputs, H outputs a token. A memory is a tuple of tensors, B first.
 """
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,7 @@ _INIT_STD = 0.02
 """GPT-2's; outputs of the residual branches start smaller still."""
 
 
-class Core(Protocol):
+class GeneratingCore(nn.Module, ABC):
     """What a generator asks of the way it reads.
 
     Attributes:
@@ -33,20 +33,20 @@ class Core(Protocol):
 
     n_first: int
 
-    def __call__(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
+    @abstractmethod
+    def forward(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
         """Outputs (B, T, H) of inputs (B, T, E) after a first thought (B, n_first)."""
-        ...
 
+    @abstractmethod
     def start(self, first: Tensor) -> Memory:
         """Memory before the first token."""
-        ...
 
+    @abstractmethod
     def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """One token further: output (B, H) of input (B, E), and the new memory."""
-        ...
 
 
-class GruCore(nn.Module):
+class GruCore(GeneratingCore):
     """A GRU; the first thought is its first state, its memory that of each layer, (B, layers, H)."""
 
     def __init__(self, params: GeneratorParams) -> None:
@@ -55,16 +55,16 @@ class GruCore(nn.Module):
         self.rnn = nn.GRU(params.embedding_size, params.hidden_size, params.n_layers, batch_first=True)
 
     def forward(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
-        """See `Core`."""
+        """See `GeneratingCore`."""
         outputs: Tensor = self.rnn(inputs, None if first is None else self._hidden(self.start(first)))[0]
         return outputs
 
     def start(self, first: Tensor) -> Memory:
-        """See `Core`."""
+        """See `GeneratingCore`."""
         return (torch.tanh(first).view(len(first), self.rnn.num_layers, self.rnn.hidden_size),)
 
     def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """See `Core`."""
+        """See `GeneratingCore`."""
         outputs, hidden = self.rnn(inputs[:, None], self._hidden(memory))
         return outputs[:, 0], (hidden.transpose(0, 1),)
 
@@ -72,7 +72,7 @@ class GruCore(nn.Module):
         return memory[0].transpose(0, 1).contiguous()
 
 
-class TransformerCore(nn.Module):
+class TransformerCore(GeneratingCore):
     """A causal transformer, normalised before each branch; the first thought is read as a token before the first.
 
     Its memory holds keys and values of each layer, (B, 2, heads, tokens read, H / heads).
@@ -86,17 +86,17 @@ class TransformerCore(nn.Module):
         self.norm = nn.RMSNorm(params.hidden_size)
 
     def forward(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
-        """See `Core`."""
+        """See `GeneratingCore`."""
         if first is None:
             return self._read(inputs, self._nothing())[0]
         return self._read(torch.cat([first[:, None], inputs], 1), self._nothing())[0][:, 1:]
 
     def start(self, first: Tensor) -> Memory:
-        """See `Core`."""
+        """See `GeneratingCore`."""
         return self._read(first[:, None], self._nothing())[1]
 
     def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """See `Core`."""
+        """See `GeneratingCore`."""
         outputs, memory = self._read(inputs[:, None], memory)
         return outputs[:, 0], memory
 
@@ -123,10 +123,10 @@ class _Block(nn.Module):
         self.attention_norm, self.mlp_norm = nn.RMSNorm(size), nn.RMSNorm(size)
         self.to_qkv = nn.Linear(size, 3 * size, bias=False)
         self.from_attention = nn.Linear(size, size, bias=False)
-        self.mlp = nn.Sequential(nn.Linear(size, _MLP_FACTOR * size), nn.GELU(), nn.Linear(_MLP_FACTOR * size, size))
-        for weight in (self.to_qkv.weight, self.mlp[0].weight):
+        self.widen, self.narrow = nn.Linear(size, _MLP_FACTOR * size), nn.Linear(_MLP_FACTOR * size, size)
+        for weight in (self.to_qkv.weight, self.widen.weight):
             nn.init.normal_(weight, std=_INIT_STD)
-        for weight in (self.from_attention.weight, self.mlp[2].weight):
+        for weight in (self.from_attention.weight, self.narrow.weight):
             nn.init.normal_(weight, std=_INIT_STD * (2 * params.n_layers) ** -0.5)
 
     def forward(self, values: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -143,7 +143,7 @@ class _Block(nn.Module):
             memory = torch.cat([known, memory], 3)
         found = F.scaled_dot_product_attention(query, memory[:, 0], memory[:, 1], is_causal=known is None)
         values = values + self.from_attention(found.transpose(1, 2).flatten(2))
-        return values + self.mlp(self.mlp_norm(values)), memory
+        return values + self.narrow(F.gelu(self.widen(self.mlp_norm(values)))), memory
 
 
 def _rotate(values: Tensor, first: int) -> Tensor:
@@ -173,8 +173,16 @@ class CnnCore(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs (B, T, H) of inputs (B, T, E)."""
         channels = inputs.transpose(1, 2)
-        found = [one(F.pad(channels, (one.kernel_size[0] - 1, 0))) for one in self.filters]
+        found = [one(F.pad(channels, (width - 1, 0))) for one, width in zip(self.filters, _KERNEL_SIZES, strict=True)]
         return F.relu(torch.cat(found, 1)).cummax(2).values.transpose(1, 2)
 
 
-CORES = {"gru": GruCore, "rnn": GruCore, "transformer": TransformerCore, "cnn": CnnCore}
+GENERATING: dict[str, type[GruCore | TransformerCore]] = {"gru": GruCore, "transformer": TransformerCore}
+"""How a generator may read, by ``GeneratorParams.kind``."""
+
+JUDGING: dict[str, type[GruCore | TransformerCore | CnnCore]] = {
+    "rnn": GruCore,
+    "cnn": CnnCore,
+    "transformer": TransformerCore,
+}
+"""How a discriminator may, by ``DiscriminatorParams.kind``."""

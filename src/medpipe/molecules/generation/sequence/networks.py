@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from medpipe.molecules.encoding.syntax import Syntax
 from medpipe.molecules.encoding.tokens import PAD, Vocabulary
 from medpipe.molecules.generation.sampler import KIND
-from medpipe.molecules.generation.sequence.cores import CORES, Memory
+from medpipe.molecules.generation.sequence.cores import GENERATING, JUDGING, GeneratingCore, Memory
 from medpipe.molecules.generation.sequence.params import DiscriminatorParams, GeneratorParams
 from medpipe.training.checkpoint import Checkpoint
 
@@ -57,7 +57,7 @@ class Generator(nn.Module):
         nn.init.normal_(self.embedding.weight, std=_EMBEDDING_STD)
         self.from_open = nn.Linear(self.syntax.n_features, params.embedding_size, bias=False)
         nn.init.normal_(self.from_open.weight, std=_EMBEDDING_STD)
-        self.core = CORES[params.kind](params)
+        self.core: GeneratingCore = GENERATING[params.kind](params)
         self.from_noise = nn.Linear(params.noise_size, self.core.n_first)
         self.to_embedding = nn.Linear(params.hidden_size, params.embedding_size)
         self.bias = nn.Parameter(torch.zeros(len(vocabulary)))
@@ -101,11 +101,11 @@ class Discriminator(nn.Module):
 
     def __init__(self, params: DiscriminatorParams, generator: GeneratorParams, vocabulary: Vocabulary) -> None:
         super().__init__()
-        self._reads_alike = CORES[params.kind] is CORES[generator.kind]
+        self._reads_alike = JUDGING[params.kind] is GENERATING[generator.kind]
         self.syntax = Syntax(vocabulary)
         self.embedding = nn.Embedding(len(vocabulary), generator.embedding_size, padding_idx=PAD)
         self.from_open = nn.Linear(self.syntax.n_features, generator.embedding_size, bias=False)
-        self.core = CORES[params.kind](generator)
+        self.core = JUDGING[params.kind](generator)
         self.dropout = nn.Dropout(params.dropout)
         self.judge = nn.Sequential(nn.Linear(generator.hidden_size, params.hidden_size), nn.SiLU())
         self.verdict = nn.Linear(params.hidden_size, 1)
