@@ -33,7 +33,7 @@ def test_a_molecule_becomes_canonical(text: str, canonical: str) -> None:
         ("CCO ethanol", "bad_character", "' '"),
         ("C[Si](C)C", "disallowed_atom", "Si"),
         ("C*", "disallowed_atom", "*"),
-        ("CC.O", "several_fragments", "allow_fragments"),
+        ("CC.O", "several_fragments", "fragments is"),
     ],
 )
 def test_a_reject_says_why(text: str, code: str, reason: str) -> None:
@@ -46,7 +46,7 @@ def test_a_reject_says_why(text: str, code: str, reason: str) -> None:
     ("params", "text", "canonical"),
     [
         ({"stereo": "remove"}, "C[C@H](N)O", "CC(N)O"),
-        ({"allow_fragments": True}, "CC.O", "CC.O"),
+        ({"fragments": "keep"}, "CC.O", "CC.O"),
         ({"allowed_elements": ("C", "Si")}, "C[SiH2]C", "C[SiH2]C"),
         ({"max_length": 200}, "C" * 150, "C" * 150),
     ],

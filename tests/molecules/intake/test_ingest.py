@@ -91,7 +91,7 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, molecules: list[str])
     ("lines", "message"),
     [
         ([], "no molecules in it|none of 1 lines"),
-        (["hello", "C1CC"], "none of 2 lines is a molecule that can be used .*not_parsable: 2"),
+        (["hello", "C1CC"], "none of 2 lines is a molecule that can be used .*2 not_parsable"),
         (["CCO"] * 50, "of 1 distinct molecules none is in split"),
     ],
 )

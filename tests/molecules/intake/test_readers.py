@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from medpipe.core.errors import InputError
-from medpipe.molecules.intake.readers import MAX_LINE_CHARACTERS, read_lines
+from medpipe.molecules.intake.readers import MAX_LINE_CHARACTERS, Line, read_lines
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -30,20 +30,21 @@ def write(path: Path, content: bytes) -> Path:
 def test_lines_come_with_their_numbers(
     tmp_path: Path, name: str, content: bytes, expected: list[tuple[int, str]]
 ) -> None:
-    assert list(read_lines(write(tmp_path / name, content), "smiles")) == expected
+    lines = read_lines(write(tmp_path / name, content), "smiles")
+    assert [(line.number, line.text) for line in lines] == expected
 
 
 def test_parquet_rows_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pd.DataFrame({"Smiles": ["CCO", None], "x": [1, 2]}).to_parquet(path)
-    assert list(read_lines(path, "smiles")) == [(1, "CCO"), (2, "")]
+    assert list(read_lines(path, "smiles")) == [Line(1, "CCO"), Line(2, "")]
 
 
 def test_an_endless_line_is_cut_and_the_next_one_is_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", b'smiles\n"' + b"C" * 10_000_000 + b'"\nCCO\n')
     first, second = read_lines(path, "smiles")
     assert len(first[1]) <= MAX_LINE_CHARACTERS
-    assert second == (3, "CCO")
+    assert second == Line(3, "CCO")
 
 
 @pytest.mark.parametrize(

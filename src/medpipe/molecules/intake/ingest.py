@@ -1,45 +1,36 @@
 """Raw files to clean molecules with a split, and a table of what was refused and why."""
 
-import hashlib
 import logging
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from medpipe.core.errors import InputError
 from medpipe.core.parallel import parallel
-from medpipe.molecules.intake.cleaning import SHOWN_CHARACTERS, Verdict, clean_many
+from medpipe.core.progress import track
+from medpipe.molecules.intake.judging import JUDGED, SPLITS, TEST, VAL, judge
 from medpipe.molecules.intake.params import IngestSmilesParams
-from medpipe.molecules.intake.readers import NumberedLine, read_lines
+from medpipe.molecules.intake.selecting import Source, select_file, select_moses
 
 SMILES_COLUMNS = {"smiles": "str", "split": "str"}
 REJECTED_COLUMNS = {"line": "int64", "text": "str", "code": "str", "reason": "str"}
-_SHARD_SIZE = 2000
-_MOSES_COLUMN = "SMILES"
 
+IntArray = npt.NDArray[np.int64]
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """A line before it is judged; ``split`` is empty where the file does not say."""
-
-    line: int
-    text: str
-    split: str
-    file: str
 
 
 def ingest(raw: Path, params: IngestSmilesParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Clean, deduplicate and split raw molecules.
 
-    A molecule that is in test is taken out of train, so that nothing leaks; val is a share of train.
+    A molecule that is in test is taken out of train, so that nothing leaks; val is a share of train. Files are
+    streamed through the workers; what is held grows by the two tables alone.
 
     Args:
         raw: What ``sources.provide`` gave: a folder with MOSES, or a file.
@@ -52,95 +43,87 @@ def ingest(raw: Path, params: IngestSmilesParams) -> tuple[pd.DataFrame, pd.Data
     Raises:
         InputError: Nothing can be read, nothing valid is left, or train or test would be empty.
     """
-    lines = _read_moses(raw, params) if raw.is_dir() else _read_file(raw, params)
-    if not lines:
-        raise InputError(f"{raw}: there are no molecules in it; expected one SMILES a line.")
-    own_split = not raw.is_dir()
-    verdicts = _judge(lines, params, with_scaffold=own_split and params.split == "scaffold")
-    taken, rejected = _deduplicate(lines, verdicts)
-    if not taken:
-        codes = ", ".join(f"{code}: {n}" for code, n in Counter(rejected.code).most_common())
-        raise InputError(f"{raw}: none of {len(lines)} lines is a molecule that can be used ({codes}).")
-    smiles = _split(taken, params)
+    sources = select_moses(raw, params) if raw.is_dir() else select_file(raw, params)
+    if not any(map(len, sources)):
+        raise InputError(f"{raw}: there are no molecules in it; expected one molecule a line or record.")
+    judged = _judge(sources, params, by_scaffold=not raw.is_dir() and params.split == "scaffold")
+    taken, rejected = _deduplicate(judged, [source.path.name for source in sources])
+    if not len(taken):
+        raise InputError(
+            f"{raw}: none of {len(judged)} lines is a molecule that can be used ({_counts(rejected.code)})."
+        )
+    smiles = _cap_test(_molecules(judged, taken), params)
     _check_splits(raw, smiles)
-    _report(smiles, rejected)
+    _logger.info("Molecules: %s", _counts(smiles.split))
+    if len(rejected):
+        _logger.info("Rejected lines: %s", _counts(rejected.code))
     return smiles, rejected
 
 
-def _read_moses(folder: Path, params: IngestSmilesParams) -> list[_Raw]:
-    test = list(read_lines(folder / "test.csv.gz", _MOSES_COLUMN))
-    kept_out = {text for _, text in test}
-    kept_out.update(text for _, text in read_lines(folder / "test_scaffolds.csv.gz", _MOSES_COLUMN))
-    train = [line for line in read_lines(folder / "train.csv.gz", _MOSES_COLUMN) if line[1] not in kept_out]
-    test, train = _subset(test, params.max_test, params.seed), _subset(train, params.max_train, params.seed)
-    taken = [_Raw(number, text, "test", "test.csv.gz") for number, text in test]
-    return taken + [_Raw(number, text, "train", "train.csv.gz") for number, text in train]
+def _judge(sources: list[Source], params: IngestSmilesParams, by_scaffold: bool) -> pa.Table:
+    """All lines as columns of ``JUDGED``, those of one split as given together: test, val, train."""
+    names_val = any((source.given == VAL).any() for source in sources)
+    batches = parallel(
+        partial(judge, params=params, by_scaffold=by_scaffold, draw_val=not names_val),
+        chain.from_iterable(source.chunks(number) for number, source in enumerate(sources)),
+        description=None,
+        n_jobs=params.n_jobs,
+        total=sum(source.n_chunks for source in sources),
+    )
+    shown = track(batches, "Cleaning molecules", total=sum(map(len, sources)), size=len)
+    return pa.Table.from_batches(shown, schema=JUDGED)
 
 
-def _read_file(path: Path, params: IngestSmilesParams) -> list[_Raw]:
-    lines = list(read_lines(path, params.column))
-    if params.max_train is not None:
-        lines = _subset(lines, round(params.max_train / (1 - params.test_fraction)), params.seed)
-    return [_Raw(number, text, "", path.name) for number, text in lines]
+def _deduplicate(judged: pa.Table, files: list[str]) -> tuple[IntArray, pd.DataFrame]:
+    """Rows of the first line of each molecule, test before val before train, and everything else with its reason."""
+    order = np.argsort(judged["given"].to_numpy(), kind="stable")
+    valid = order[judged["smiles"].is_valid().to_numpy()[order]]
+    _, first, molecule = np.unique(judged["key"].to_numpy()[valid], return_index=True, return_inverse=True)
+    first_row = np.full(len(judged), -1)
+    first_row[valid] = valid[first[molecule]]
+    refused = order[first_row[order] != order]
+    return valid[np.sort(first)], _rejects(judged, refused, first_row, files)
 
 
-def _subset(lines: list[NumberedLine], n: int | None, seed: int) -> list[NumberedLine]:
-    if n is None or n >= len(lines):
-        return lines
-    chosen = np.random.default_rng(seed).permutation(len(lines))[:n]
-    return [lines[i] for i in np.sort(chosen)]
+def _rejects(judged: pa.Table, refused: IntArray, first_row: IntArray, files: list[str]) -> pd.DataFrame:
+    rows = judged.take(pa.array(refused))
+    first = judged.select(["line", "file"]).take(pa.array(np.maximum(first_row[refused], 0)))
+    names = pa.array(files, pa.large_string())
+    line_of_first = pc.cast(first["line"], pa.large_string())
+    same = _join("The same molecule as line ", line_of_first, " of ", names.take(first["file"]), ".")
+    columns = {
+        "line": rows["line"],
+        "text": pc.coalesce(rows["text"], rows["smiles"]),
+        "code": pc.coalesce(rows["code"], "duplicate"),
+        "reason": _join(names.take(rows["file"]), ": ", pc.coalesce(rows["reason"], same)),
+    }
+    return pd.DataFrame({name: _to_pandas(column) for name, column in columns.items()}).astype(REJECTED_COLUMNS)
 
 
-def _judge(lines: list[_Raw], params: IngestSmilesParams, with_scaffold: bool) -> list[Verdict]:
-    texts = [line.text for line in lines]
-    shards = [texts[i : i + _SHARD_SIZE] for i in range(0, len(texts), _SHARD_SIZE)]
-    judge = partial(clean_many, params=params, with_scaffold=with_scaffold)
-    return list(chain.from_iterable(parallel(judge, shards, n_jobs=params.n_jobs, description="Reading molecules")))
+def _join(*parts: Any) -> Any:
+    """Columns and words as one column of text."""
+    texts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in (*parts, "")]
+    return pc.binary_join_element_wise(*texts)
 
 
-def _deduplicate(lines: list[_Raw], verdicts: list[Verdict]) -> tuple[dict[str, tuple[_Raw, Verdict]], pd.DataFrame]:
-    """The first line of each molecule, test before train; everything else with its reason."""
-    taken: dict[str, tuple[_Raw, Verdict]] = {}
-    rejected: list[tuple[int, str, str, str]] = []
-    for line, verdict in sorted(zip(lines, verdicts, strict=True), key=lambda pair: pair[0].split != "test"):
-        code, reason = verdict.code, verdict.reason
-        if not code and verdict.smiles in taken:
-            first = taken[verdict.smiles][0]
-            code, reason = "duplicate", f"The same molecule as line {first.line} of {first.file}."
-        if code:
-            rejected.append((line.line, line.text[:SHOWN_CHARACTERS], code, f"{line.file}: {reason}"))
-        else:
-            taken[verdict.smiles] = (line, verdict)
-    return taken, pd.DataFrame(rejected, columns=list(REJECTED_COLUMNS)).astype(REJECTED_COLUMNS)
+def _molecules(judged: pa.Table, taken: IntArray) -> pd.DataFrame:
+    rows = judged.select(["smiles", "split"]).take(pa.array(taken))
+    split = pa.array(SPLITS, pa.large_string()).take(rows["split"])
+    return pd.DataFrame({"smiles": _to_pandas(rows["smiles"]), "split": _to_pandas(split)}).astype(SMILES_COLUMNS)
 
 
-def _split(taken: dict[str, tuple[_Raw, Verdict]], params: IngestSmilesParams) -> pd.DataFrame:
-    """Each molecule's split; by hash, so that a molecule keeps its split when others are added."""
-    splits = []
-    for smiles, (line, verdict) in taken.items():
-        split = line.split
-        if not split:
-            group = verdict.scaffold if params.split == "scaffold" else smiles
-            split = "test" if _chance(f"test/{group}", params.seed) < params.test_fraction else "train"
-        if split == "train" and _chance(f"val/{smiles}", params.seed) < params.val_fraction:
-            split = "val"
-        splits.append(split)
-    table = pd.DataFrame({"smiles": list(taken), "split": splits}).astype(SMILES_COLUMNS)
-    return _cap_test(table, params)
+def _to_pandas(column: Any) -> Any:
+    """A column as pandas holds it; text stays in Arrow."""
+    return pd.array(column, dtype="str") if pa.types.is_large_string(column.type) else column.to_numpy()
 
 
 def _cap_test(table: pd.DataFrame, params: IngestSmilesParams) -> pd.DataFrame:
-    test = np.flatnonzero(table.split == "test")
+    test = np.flatnonzero(table.split == SPLITS[TEST])
     if params.max_test is None or len(test) <= params.max_test:
         return table
-    surplus = np.random.default_rng(params.seed).permutation(test)[params.max_test :]
-    return table.drop(index=surplus.tolist()).reset_index(drop=True)
-
-
-def _chance(text: str, seed: int) -> float:
-    """A number in [0, 1) that belongs to ``text``."""
-    value = hashlib.blake2b(f"{seed}/{text}".encode(), digest_size=8).digest()
-    return int.from_bytes(value, "big") / 2**64
+    kept = np.ones(len(table), bool)
+    kept[np.random.default_rng(params.seed).permutation(test)[params.max_test :]] = False
+    return table[kept].reset_index(drop=True)
 
 
 def _check_splits(raw: Path, smiles: pd.DataFrame) -> None:
@@ -153,11 +136,5 @@ def _check_splits(raw: Path, smiles: pd.DataFrame) -> None:
             )
 
 
-def _report(smiles: pd.DataFrame, rejected: pd.DataFrame) -> None:
-    _logger.info("Molecules: %s", _counts(smiles.split))
-    if len(rejected):
-        _logger.info("Rejected lines: %s", _counts(rejected.code))
-
-
-def _counts(values: Iterable[str]) -> str:
-    return ", ".join(f"{n:,} {value}" for value, n in Counter(values).most_common())
+def _counts(values: pd.Series) -> str:
+    return ", ".join(f"{n:,} {value}" for value, n in values.value_counts().items())

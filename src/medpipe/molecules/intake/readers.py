@@ -1,6 +1,7 @@
-"""Lines of SMILES out of CSV, TSV, SMI and Parquet files, as they are: nothing is judged here.
+"""Raw molecules out of CSV, TSV, SMI, SDF and Parquet files, as they are: nothing is judged here.
 
-Whatever bytes a file holds, a line comes back as text: bad UTF-8 as replacement characters, an endless line cut.
+Files are streamed. Whatever bytes one holds, a line comes back as text: bad UTF-8 as replacement characters, an endless
+line cut.
 """
 
 import csv
@@ -9,39 +10,65 @@ import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 from medpipe.core.errors import InputError
+from medpipe.molecules.intake.sdf import read_records
 
-TEXT_FORMATS = (".csv", ".tsv", ".smi", ".smiles", ".txt")
+TABLE_FORMATS = (".csv", ".tsv")
+TEXT_FORMATS = (*TABLE_FORMATS, ".smi", ".smiles", ".txt", ".sdf", ".sd")
 FORMATS = (*TEXT_FORMATS, *(f"{suffix}.gz" for suffix in TEXT_FORMATS), ".parquet")
 MAX_LINE_CHARACTERS = 100_000
 """A line is cut here: no molecule is that long, and a broken file must not fill the table of rejects."""
 _DELIMITERS = ",;\t"
 
-NumberedLine = tuple[int, str]
+
+class Line(NamedTuple):
+    """A raw molecule.
+
+    Attributes:
+        number: 1-based line of a text file, row of a Parquet file, record of an SDF file.
+        text: SMILES as it stood there; of an SDF file the mol block.
+        split: What the split column holds; empty where none is asked for.
+    """
+
+    number: int
+    text: str
+    split: str = ""
 
 
-def read_lines(path: Path, column: str) -> Iterator[NumberedLine]:
-    """Yield (line, text) of each molecule: 1-based line of a text file, row of a Parquet file.
+def holds_mol_blocks(path: Path) -> bool:
+    """Whether a file's molecules are mol blocks, not SMILES."""
+    return path.name.lower().removesuffix(".gz").endswith((".sdf", ".sd"))
+
+
+def read_lines(path: Path, column: str, split_column: str | None = None) -> Iterator[Line]:
+    """Yield the molecules of a file.
 
     Args:
         path: A file of one of ``FORMATS``.
-        column: Name of the SMILES column, whatever its case; an SMI file needs none.
+        column: Name of the SMILES column, whatever its case; an SMI or SDF file needs none.
+        split_column: Name of the column with the split, whatever its case; of an SDF file the data field.
 
     Raises:
-        InputError: The column is not there (the message says which are) or the file cannot be read.
+        InputError: A column is not there (the message says which are) or the file cannot be read.
     """
     name = path.name.lower().removesuffix(".gz")
+    columns = [column] if split_column is None else [column, split_column]
     if name.endswith(".parquet"):
-        yield from _read_parquet(path, column)
+        yield from _read_parquet(path, columns)
         return
     try:
         with _open(path) as stream:
-            if name.endswith((".csv", ".tsv")):
-                yield from _read_csv(path, _text_lines(stream), column)
+            lines = _text_lines(stream)
+            if name.endswith(TABLE_FORMATS):
+                yield from _read_table(path, lines, columns)
+            elif holds_mol_blocks(path):
+                yield from (Line(*record) for record in read_records(lines, split_column))
+            elif split_column is None:
+                yield from _read_smi(lines)
             else:
-                yield from _read_smi(_text_lines(stream))
+                raise InputError(f"{path}: an SMI file has no column {split_column!r}; give CSV, TSV, SDF or Parquet.")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: not a readable gzip file ({error}); fetch or write it again.") from error
 
@@ -51,32 +78,40 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _text_lines(stream: IO[bytes]) -> Iterator[str]:
-    """Lines as text, the byte-order mark gone."""
-    for line in io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace"):
-        if len(line) <= MAX_LINE_CHARACTERS:
+    """Lines as text, the byte-order mark gone; no more of an endless line than is kept is ever held."""
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace")
+    while line := text.readline(MAX_LINE_CHARACTERS):
+        if len(line) < MAX_LINE_CHARACTERS or line.endswith("\n"):
             yield line
-        else:
-            # An open quotation mark would swallow the lines below.
-            yield line[:MAX_LINE_CHARACTERS].replace('"', "") + "\n"
+            continue
+        # An open quotation mark would swallow the lines below.
+        yield line.replace('"', "") + "\n"
+        while (rest := text.readline(MAX_LINE_CHARACTERS)) and not rest.endswith("\n"):
+            pass
 
 
-def _read_smi(lines: Iterator[str]) -> Iterator[NumberedLine]:
+def _read_smi(lines: Iterator[str]) -> Iterator[Line]:
     for number, line in enumerate(lines, 1):
         words = line.split(maxsplit=1)
         if number == 1 and words and words[0].lower() == "smiles":
             continue
-        yield number, words[0] if words else ""
+        yield Line(number, words[0] if words else "")
 
 
-def _read_csv(path: Path, lines: Iterator[str], column: str) -> Iterator[NumberedLine]:
+def _read_table(path: Path, lines: Iterator[str], columns: list[str]) -> Iterator[Line]:
     header = next(lines, "")
     delimiter = max(_DELIMITERS, key=header.count)
     names = next(csv.reader([header], delimiter=delimiter), [])
-    index = _find_column(path, names, column)
+    indices = [_find_column(path, names, column) for column in columns]
     csv.field_size_limit(10 * MAX_LINE_CHARACTERS)
     rows = csv.reader(lines, delimiter=delimiter)
-    for row in rows:
-        yield rows.line_num + 1, row[index] if index < len(row) else ""
+    try:
+        for row in rows:
+            yield Line(rows.line_num + 1, *(row[index] if index < len(row) else "" for index in indices))
+    except csv.Error as error:
+        raise InputError(
+            f"{path}: line {rows.line_num + 1} cannot be read ({error}); is a quotation mark left open above it?"
+        ) from error
 
 
 def _find_column(path: Path, names: list[str], column: str) -> int:
@@ -86,26 +121,26 @@ def _find_column(path: Path, names: list[str], column: str) -> int:
     if column.lower() not in lowered:
         known = ", ".join(repr(name.strip()[:40]) for name in names[:30])
         raise InputError(
-            f"{path}: no column {column!r}; there are {known}. Name the SMILES column in parameter column."
+            f"{path}: no column {column!r}; there are {known}. Name it in parameter column (SMILES) or split_column."
         )
     return lowered.index(column.lower())
 
 
-def _read_parquet(path: Path, column: str) -> Iterator[NumberedLine]:
+def _read_parquet(path: Path, columns: list[str]) -> Iterator[Line]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            name = names[_find_column(path, names, column)]
-            kind = file.schema_arrow.field(name).type
-            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-                raise InputError(f"{path}: column {name!r} holds {kind}, expected text (SMILES).")
+            names = [file.schema_arrow.names[_find_column(path, file.schema_arrow.names, one)] for one in columns]
+            for name in names:
+                kind = file.schema_arrow.field(name).type
+                if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+                    raise InputError(f"{path}: column {name!r} holds {kind}, expected text.")
             number = 0
-            for batch in file.iter_batches(columns=[name]):
-                for text in batch.column(0).to_pylist():
+            for batch in file.iter_batches(columns=names):
+                for row in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
                     number += 1
-                    yield number, (text or "")[:MAX_LINE_CHARACTERS]
+                    yield Line(number, *((text or "")[:MAX_LINE_CHARACTERS] for text in row))
     except pa.ArrowException as error:
         raise InputError(f"{path}: not a readable Parquet file ({error}).") from error
