@@ -11,8 +11,9 @@ from medpipe.molecules.encoding.tokens import Vocabulary
 
 def write(folder: Path, smiles: list[str]) -> TokenStore:
     vocabulary = Vocabulary.learn(smiles, 2)
-    tokens, borders = vocabulary.encode_many(smiles)
-    return TokenStore.write(folder, tokens, borders, np.zeros(len(smiles), np.uint8), vocabulary)
+    n = len(smiles)
+    pieces = [vocabulary.encode_many(smiles[: n // 2]), vocabulary.encode_many(smiles[n // 2 :])]
+    return TokenStore.write(folder, pieces, np.zeros(n, np.uint8), np.arange(n), vocabulary)
 
 
 def test_molecules_come_back(store: TokenStore, smiles_table: pd.DataFrame) -> None:
@@ -45,3 +46,7 @@ def test_writing_again_replaces(tmp_path: Path) -> None:
 def test_an_empty_folder_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no token store"):
         TokenStore(tmp_path)
+
+
+def test_writings_know_their_molecule(store: TokenStore, smiles_table: pd.DataFrame) -> None:
+    assert store.molecules.tolist() == list(range(len(smiles_table)))

@@ -36,8 +36,8 @@ class Vocabulary:
     """The tokens a generator speaks; SMILES become their ids and back, whatever the notation.
 
     Attributes:
-        alphabet: Symbols of the notation, sorted; the first has the id ``len(SPECIAL_TOKENS)``.
-        merges: Pairs of ids in the order learnt; pair k makes the id ``len(SPECIAL_TOKENS) + len(alphabet) + k``.
+        alphabet: Symbols of the notation, sorted; the first has the id ``first_letter``.
+        merges: Pairs of ids in the order learnt; pair k makes the id ``n_letters + k``.
         notation: What the symbols are those of.
     """
 
@@ -49,15 +49,26 @@ class Vocabulary:
     def learn(cls, smiles: Sequence[str], n_merges: int, notation: Notation = "smiles") -> "Vocabulary":
         """Learn the alphabet and the merges from ``smiles``."""
         texts = [write_symbols(one, notation) for one in smiles]
-        alphabet = set(chain.from_iterable(map(set, split_many(texts, notation)))) - {BREAK}
-        bare = cls(tuple(sorted(alphabet)), notation=notation)
+        bare = cls.learn_texts(texts, notation)
         return bare.with_merges(*bare.encode_texts(texts), n_merges)
+
+    @classmethod
+    def learn_texts(cls, texts: Sequence[str], notation: Notation) -> "Vocabulary":
+        """Learn the alphabet from texts in the notation; no merges."""
+        return cls(
+            tuple(sorted(set(chain.from_iterable(map(set, split_many(texts, notation)))) - {BREAK})), (), notation
+        )
 
     def with_merges(self, flat: npt.NDArray[np.int32], borders: npt.NDArray[np.int64], n_merges: int) -> "Vocabulary":
         """The same alphabet with merges learnt from molecules encoded without any, end to end."""
         from medpipe.molecules.encoding.bpe import learn_merges
 
         return replace(self, merges=tuple(learn_merges(flat, borders, self.n_letters, n_merges)))
+
+    @property
+    def first_letter(self) -> int:
+        """The id of the first symbol of the alphabet."""
+        return len(SPECIAL_TOKENS)
 
     @property
     def n_letters(self) -> int:
