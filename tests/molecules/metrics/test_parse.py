@@ -19,7 +19,11 @@ def test_invalid_strings_have_no_description(smiles: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "smiles", [ASPIRIN, "[H][H]", "[2H]OC", "C[C@H](N)C(=O)O", "c1ccc2c(c1)[nH]c1ccccc12", "CCN.Cl"]
+    "smiles",
+    [
+        *(ASPIRIN, "[H][H]", "[2H]OC", "C[C@H](N)C(=O)O", "c1ccc2c(c1)[nH]c1ccccc12", "CCN.Cl"),
+        *("C1CCCCCCCCC1", "CC1CC2(C1)CCC1CC2C1", "CC(O)C(N)Cl", "C[S@](=O)CC[N+](=O)[O-]", "C" * 60, "[Na+].[Cl-]"),
+    ],
 )
 def test_properties_are_those_of_rdkit(smiles: str) -> None:
     mol = Chem.MolFromSmiles(Chem.CanonSmiles(smiles))

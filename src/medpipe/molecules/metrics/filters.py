@@ -17,7 +17,7 @@ def _alerts() -> PatternScreen:
     return PatternScreen.from_smarts(moses_alerts().values())
 
 
-def passes_filters(mol: Any, mol_with_hydrogens: Any, features: Features, canonical: str) -> bool:
+def passes_filters(mol: Any, features: Features, canonical: str) -> bool:
     """Whether a molecule passes the filters of MOSES (``mol_passes_filters`` of molsets 0.3.1).
 
     It must have no ring of 8 or more atoms, no charged atom, no element but H, C, N, O, F, S, Cl and Br, none of the
@@ -25,15 +25,16 @@ def passes_filters(mol: Any, mol_with_hydrogens: Any, features: Features, canoni
 
     Args:
         mol: RDKit molecule.
-        mol_with_hydrogens: ``Chem.AddHs(mol)``.
-        features: ``count_features(mol_with_hydrogens)``.
+        features: ``count_features(mol)``.
         canonical: A canonical SMILES string of ``mol`` that is known to be readable.
     """
+    from rdkit import Chem
+
     if any(len(ring) > LARGEST_RING for ring in mol.GetRingInfo().AtomRings()):
         return False
     if any(kind == "charge" or (kind == "element" and what[0] not in ALLOWED_ELEMENTS) for kind, *what in features):
         return False
-    return not _alerts().matches_any(mol_with_hydrogens, features) and _readable_without_stereo(mol, canonical)
+    return not _alerts().matches_any(Chem.AddHs(mol), features) and _readable_without_stereo(mol, canonical)
 
 
 def _readable_without_stereo(mol: Any, canonical: str) -> bool:

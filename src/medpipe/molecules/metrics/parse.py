@@ -128,13 +128,13 @@ def describe(smiles: str, with_filters: bool = True) -> Description | None:
     if (read := read_valid(smiles)) is None:
         return None
     canonical = Chem.MolToSmiles(read)
-    if (mol := read_valid(canonical)) is None:
+    mol = read if canonical == smiles else read_valid(canonical)
+    if mol is None:
         return None
-    with_hydrogens = Chem.AddHs(mol)
-    features = count_features(with_hydrogens)
+    features = count_features(mol)
     return Description(
-        smiles=Chem.MolToSmiles(mol),
-        passes_filters=not with_filters or passes_filters(mol, with_hydrogens, features, canonical),
+        smiles=canonical if mol is read else Chem.MolToSmiles(mol),
+        passes_filters=not with_filters or passes_filters(mol, features, canonical),
         properties=molecule_properties(mol, features),
         fingerprint=morgan(mol),
         fragments=tuple(brics_fragments(mol)),

@@ -17,6 +17,7 @@ import numpy as np
 _CONDITION = re.compile(r"^( *)(AtomType|AtomAtomicNum|BondOrder|AtomFormalCharge) (-?\d+) = val$")
 _AROMATIC_TYPE = 1000  # RDKit's AtomType: atomic number + 1000 for an aromatic atom
 _DOUBLE, _TRIPLE = 2, 3
+_HYDROGEN = 1
 _SMALL_RING = 5  # rings up to this size are told apart: larger ones are too common to exclude anything
 
 Feature = tuple[str | float, ...]
@@ -66,7 +67,7 @@ class PatternScreen:
 
         Args:
             mol: RDKit molecule.
-            features: Its counts by ``count_features``, or of the molecule with its hydrogens; counted if not given.
+            features: Its counts by ``count_features``; counted if not given.
         """
         return any(mol.HasSubstructMatch(pattern) for pattern in self.candidates(features or count_features(mol)))
 
@@ -78,24 +79,31 @@ class PatternScreen:
 def count_features(mol: Any) -> Features:
     """Counts what patterns may need in a molecule: elements, bonds by their two elements, hydrogens on an atom.
 
-    Hydrogens count as far as they are atoms of the molecule (``Chem.AddHs``).
+    All hydrogens count, those that are no atoms of ``mol``, too: the counts are those of ``Chem.AddHs(mol)``.
     """
     # By index: RDKit's iterators of atoms and bonds are several times slower.
     atom_list = map(mol.GetAtomWithIdx, range(mol.GetNumAtoms()))
     bond_list = map(mol.GetBondWithIdx, range(mol.GetNumBonds()))
-    atoms = [(atom.GetAtomicNum(), atom.GetIsAromatic(), atom.GetFormalCharge()) for atom in atom_list]
-    numbers = [number for number, _, _ in atoms]
+    atoms = [
+        (atom.GetAtomicNum(), atom.GetIsAromatic(), atom.GetFormalCharge(), atom.GetTotalNumHs()) for atom in atom_list
+    ]
+    numbers = [number for number, _, _, _ in atoms]
     bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), bond.GetBondTypeAsDouble()) for bond in bond_list]
-    elements = Counter(atoms)
     links = Counter((numbers[first], numbers[second], order) for first, second, order in bonds)
     found = Counter[Feature]()
-    for (number, aromatic, charge), count in elements.items():
+    hydrogens = Counter({i: attached for i, (_, _, _, attached) in enumerate(atoms) if attached})
+    for (number, aromatic, charge, attached), count in Counter(atoms).items():
         for feature in _atom_features(number, aromatic, charge):
             found[feature] += count
+        if attached:
+            for feature in (*_atom_features(_HYDROGEN, False, 0), *_bond_features(_HYDROGEN, number, 1.0)):
+                found[feature] += attached * count
     for (first, second, order), count in links.items():
         for feature in _bond_features(first, second, order):
             found[feature] += count
-    _add_hydrogens(found, numbers, [(first, second) for first, second, _ in bonds])
+    if _HYDROGEN in numbers:
+        hydrogens += _hydrogen_atoms(numbers, [(first, second) for first, second, _ in bonds])
+    _add_hydrogens(found, numbers, hydrogens)
     for ring in mol.GetRingInfo().AtomRings():
         for size in range(len(ring), _SMALL_RING + 1):
             found["ring", size] += 1
@@ -119,13 +127,17 @@ def _bond_features(first: int, second: int, order: float | None) -> list[Feature
     return [("bond", low, high), *ordered]
 
 
-def _add_hydrogens(found: Counter[Feature], numbers: list[int | None], bonds: list[tuple[int, int]]) -> None:
+def _hydrogen_atoms(numbers: list[int | None], bonds: list[tuple[int, int]]) -> Counter[int]:
+    """How many hydrogens that are atoms of their own each atom is bound to."""
+    return Counter(heavy for ends in bonds for hydrogen, heavy in (ends, ends[::-1]) if numbers[hydrogen] == _HYDROGEN)
+
+
+def _add_hydrogens(found: Counter[Feature], numbers: list[int | None], hydrogens: Counter[int]) -> None:
     """Counts, for each element, the atoms with at least k hydrogens as neighbours."""
-    hydrogens = Counter(heavy for ends in bonds for hydrogen, heavy in (ends, ends[::-1]) if numbers[hydrogen] == 1)
-    for atom, count in hydrogens.items():
-        if (number := numbers[atom]) is not None:
-            for k in range(1, count + 1):
-                found["hydrogens", number, k] += 1
+    for (number, attached), count in Counter((numbers[atom], n) for atom, n in hydrogens.items()).items():
+        if number is not None:
+            for k in range(1, attached + 1):
+                found["hydrogens", number, k] += count
 
 
 def _needs(pattern: Any) -> Counter[Feature]:
@@ -142,7 +154,7 @@ def _needs(pattern: Any) -> Counter[Feature]:
         first, second = numbers[begin], numbers[end]
         if first is not None and second is not None:
             needed.update(_bond_features(first, second, _certain(bond).get("BondOrder")))
-    _add_hydrogens(needed, numbers, [(begin, end) for begin, end, _ in bonds])
+    _add_hydrogens(needed, numbers, _hydrogen_atoms(numbers, [(begin, end) for begin, end, _ in bonds]))
     if (size := _smallest_ring(pattern)) <= _SMALL_RING:
         needed["ring", size] = 1
     return needed
