@@ -12,6 +12,8 @@ from medpipe.molecules.generation.graph.networks import GraphEncoder, GraphGener
 from medpipe.molecules.generation.params import GanParams
 
 _ADAM_BETAS = (0.9, 0.98)
+_KL_RISE = 0.5
+"""Share of the steps in which the divergence gets its full weight (Bowman et al., CoNLL 2016)."""
 
 
 class GraphWarmStart(StepModule):
@@ -50,7 +52,7 @@ class GraphWarmStart(StepModule):
         nll, divergence = self.costs(real)
         for group in optimizer.param_groups:
             group["lr"] = self._params.learning_rate * self._learning_rate_share()
-        self.make_step(optimizer, nll + self._params.graph.kl_weight * divergence, self)
+        self.make_step(optimizer, nll + self._params.graph.kl_weight * self.kl_share * divergence, self)
         self.end_batch({"train_nll": nll.detach(), "divergence": divergence.detach()})
 
     def costs(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,6 +61,11 @@ class GraphWarmStart(StepModule):
         noise = mean + log_std.exp() * torch.randn_like(mean)
         divergence = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum()
         return self.generator.negative_log_likelihood(vectors, noise), divergence / len(vectors)
+
+    @property
+    def kl_share(self) -> float:
+        """Rises to 1 in the first part of the training, so that the decoder first learns to listen."""
+        return min(1.0, self.global_step / (_KL_RISE * self.budget.max_steps))
 
     def _learning_rate_share(self) -> float:
         rise = min(1.0, (self.global_step + 1) / (self._params.warm_up_steps + 1))

@@ -11,6 +11,8 @@ from medpipe.molecules.generation.latent.networks import Autoencoder
 from medpipe.molecules.generation.params import GanParams
 
 _ADAM_BETAS = (0.9, 0.98)
+_KL_RISE = 0.5
+"""Share of the steps in which the divergence gets its full weight (Bowman et al., CoNLL 2016)."""
 
 
 class AutoencoderTraining(StepModule):
@@ -41,8 +43,13 @@ class AutoencoderTraining(StepModule):
         nll, divergence = self.autoencoder(tokens)
         for group in optimizer.param_groups:
             group["lr"] = self._params.learning_rate * self._learning_rate_share()
-        self.make_step(optimizer, nll + self._params.latent.kl_weight * divergence, self.autoencoder)
+        self.make_step(optimizer, nll + self._params.latent.kl_weight * self.kl_share * divergence, self.autoencoder)
         self.end_batch({"train_nll": nll.detach(), "divergence": divergence.detach()})
+
+    @property
+    def kl_share(self) -> float:
+        """Rises to 1 in the first part of the training, so that the decoder first learns to listen."""
+        return min(1.0, self.global_step / (_KL_RISE * self.budget.max_steps))
 
     def _learning_rate_share(self) -> float:
         rise = min(1.0, (self.global_step + 1) / (self._params.warm_up_steps + 1))

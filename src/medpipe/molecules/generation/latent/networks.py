@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from medpipe.molecules.encoding.tokens import PAD, Vocabulary
 from medpipe.molecules.generation.direct.gan import DirectGenerator
 from medpipe.molecules.generation.latent.params import EncoderParams, LatentParams, PriorParams
-from medpipe.molecules.generation.sequence.networks import Generator
+from medpipe.molecules.generation.sequence.networks import Generator, GeneratorState
+from medpipe.molecules.generation.sequence.params import GeneratorParams
 
 _FIRST_LOG_STD = -2.0
 """Latents start with little noise: a decoder that hears nothing at first learns not to listen (posterior collapse)."""
@@ -46,6 +47,32 @@ class Encoder(nn.Module):
         return self.to_mean(summary), self.to_log_std(summary)
 
 
+class Decoder(Generator):
+    """A generator of the sequence family that hears the latent vector at every token, not only before the first."""
+
+    def __init__(self, params: GeneratorParams, vocabulary: Vocabulary) -> None:
+        super().__init__(params, vocabulary)
+        self.reminder = nn.Linear(params.noise_size, params.embedding_size, bias=False)
+
+    def first_state(self, noise: Tensor) -> GeneratorState:
+        """State before the first token, of latents (B, L); its memory ends with what is heard at every token."""
+        state = super().first_state(noise)
+        return GeneratorState((*state.memory, self.reminder(noise)), state.open)
+
+    def forward(self, tokens: Tensor, noise: Tensor) -> Tensor:
+        """Logits (B, T, V) of the token after each of ``tokens`` (B, T), of latents (B, L)."""
+        left_open = self.syntax.follow(tokens)
+        inputs = self._inputs(tokens, left_open) + self.reminder(noise)[:, None]
+        return self._logits(self.core(inputs, self.from_noise(noise)), left_open)
+
+    def step(self, tokens: Tensor, state: GeneratorState) -> tuple[Tensor, GeneratorState]:
+        """One token further: logits (B, V) of the token after ``tokens`` (B,), and the new state."""
+        left_open = self.syntax.advance(state.open, tokens)
+        *memory, heard = state.memory
+        outputs, new = self.core.step(self._inputs(tokens, left_open) + heard, tuple(memory))
+        return self._logits(outputs, left_open), GeneratorState((*new, heard), left_open)
+
+
 class Autoencoder(nn.Module):
     """Molecules to latent vectors and back (Gomez-Bombarelli et al., ACS Central Science 2018).
 
@@ -57,7 +84,7 @@ class Autoencoder(nn.Module):
     def __init__(self, params: LatentParams, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.encoder = Encoder(params.encoder, params.decoder.noise_size, vocabulary)
-        self.decoder = Generator(params.decoder, vocabulary)
+        self.decoder = Decoder(params.decoder, vocabulary)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Nats a molecule of ``tokens`` (B, T): -log p(tokens | latent), and the divergence from the normal."""
