@@ -2,11 +2,15 @@
 
 from kedro.pipeline import Pipeline
 
-from medpipe.pipelines import imaging, imaging_cv, imaging_inference, molecules
+from medpipe.pipelines import imaging, imaging_cv, imaging_inference, molecules, properties
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """``kedro run`` without a name runs ``imaging`` and ``molecules``; ``imaging_inference`` needs the user's scans."""
     default = {"imaging": imaging.create_pipeline(), "molecules": molecules.create_pipeline()}
-    others = {"imaging_cv": imaging_cv.create_pipeline(), "imaging_inference": imaging_inference.create_pipeline()}
+    others = {
+        "imaging_cv": imaging_cv.create_pipeline(),
+        "imaging_inference": imaging_inference.create_pipeline(),
+        "properties": properties.create_pipeline(),
+    }
     return {"__default__": sum(default.values(), Pipeline([])), **default, **others}

@@ -101,6 +101,26 @@ SMILES_REJECTED = _table(
 
 GENERATED = _table({"smiles": Column("str")})
 
+PROPERTY_TABLE = DataFrameSchema(  # and a column a target, named by the user: float64 numbers or Int64 classes
+    {"smiles": Column("str", unique=True), "split": Column("str", Check.isin(SPLITS))}
+)
+
+PROPERTY_REJECTED = _table(
+    {"line": Column("int64", _POSITIVE), "text": Column("str"), "code": Column("str"), "reason": Column("str")}
+)
+
+PROPERTY_PREDICTIONS = _table(
+    {
+        "smiles": Column("str"),
+        "task": Column("str"),
+        "target": Column("float64"),
+        "value": Column("float64"),
+        "uncertainty": Column("float64", Check.ge(0)),
+        "similarity": Column("float64", Check.in_range(0, 1)),
+        "in_domain": Column("bool"),
+    }
+)
+
 HISTORY = _table(
     {"step": Column("int64", Check.ge(0)), "name": Column("str"), "value": Column("float64", nullable=True)}
 )

@@ -1,0 +1,1 @@
+"""Properties learnt from structures: tables, message passing, gradient boosting, calibration, applicability domain."""

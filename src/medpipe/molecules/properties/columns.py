@@ -1,0 +1,91 @@
+"""The columns of a table of molecules as text, whatever its format."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from medpipe.core.errors import InputError
+
+_TEXT = (".csv", ".tsv", ".smi", ".smiles", ".txt", ".sdf")
+FORMATS = (*_TEXT, *(f"{suffix}.gz" for suffix in _TEXT), ".parquet")
+_DELIMITERS = ",;\t"
+
+
+def read_table(path: Path, smiles_column: str) -> pd.DataFrame:
+    """All columns of a file, as text.
+
+    Args:
+        path: A file of one of ``FORMATS``.
+        smiles_column: Name of the SMILES column, whatever its case.
+
+    Returns:
+        One row a molecule, column ``smiles`` first; the index is the number of the row, from 1, without the header.
+        What is missing is empty text.
+
+    Raises:
+        InputError: The file cannot be read, is empty, or has no such column.
+    """
+    name = path.name.lower().removesuffix(".gz")
+    try:
+        if name.endswith(".sdf"):
+            table = _read_sdf(path, smiles_column)
+        elif name.endswith(".parquet"):
+            table = _as_text(pd.read_parquet(path))
+        else:
+            table = _read_text(path, name)
+    except (ValueError, OSError, EOFError) as error:  # pandas' and Arrow's errors are ValueErrors or OSErrors
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable table ({reason}).") from error
+    table.columns = [str(column).strip() for column in table.columns]
+    if not len(table):
+        raise InputError(f"{path}: there are no molecules in it; expected one a row, below a header.")
+    found = [column for column in table.columns if column.lower() == smiles_column.lower()]
+    if not found:
+        known = ", ".join(repr(column[:40]) for column in table.columns[:30])
+        raise InputError(
+            f"{path}: no column {smiles_column!r}; there are {known}. Name the SMILES column by smiles_column."
+        )
+    others = table.drop(columns=found)
+    others.insert(0, "smiles", table[found[0]].str.strip())
+    return others.set_axis(range(1, len(others) + 1))
+
+
+def _read_text(path: Path, name: str) -> pd.DataFrame:
+    how: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_filter": False, "encoding_errors": "replace"}
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+        header = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
+        if not header.strip():
+            raise ValueError("the first line is empty; expected a header")
+        if name.endswith((".csv", ".tsv")):
+            names = None
+            delimiter = max(_DELIMITERS, key=header.count)
+        else:  # SMI: white space between, usually without a header
+            words = header.split()
+            names = None if "smiles" in map(str.lower, words) else ["smiles", *(f"column_{n}" for n in range(2, 99))]
+            names = names and names[: len(words)]
+            delimiter = r"\s+"
+        stream.seek(0)
+        return pd.read_csv(stream, sep=delimiter, names=names, encoding="utf-8-sig", **how).fillna("")
+
+
+def _as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Numbers keep their exact value; what is missing is empty."""
+    return table.astype(object).map(lambda value: "" if value is None or value != value else str(value)).astype(str)
+
+
+def _read_sdf(path: Path, smiles_column: str) -> pd.DataFrame:
+    """SMILES of the structures, and their properties; a structure that cannot be read has empty SMILES."""
+    from rdkit import Chem, rdBase
+
+    rows = []
+    with (
+        rdBase.BlockLogs(),
+        gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream,
+        Chem.ForwardSDMolSupplier(stream) as molecules,
+    ):
+        for mol in molecules:
+            properties = {} if mol is None else mol.GetPropsAsDict(autoConvertStrings=False)
+            rows.append({**properties, smiles_column: "" if mol is None else Chem.MolToSmiles(mol)})
+    return pd.DataFrame(rows).map(lambda value: str(value) if value == value else "")
