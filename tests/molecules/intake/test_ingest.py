@@ -63,13 +63,56 @@ def test_a_molecule_keeps_its_split_when_others_come(tmp_path: Path, molecules: 
 
 
 def test_a_scaffold_is_in_one_split(tmp_path: Path, molecules: list[str]) -> None:
-    params = IngestSmilesParams(split="scaffold", test_fraction=0.4, n_jobs=1)
+    params = IngestSmilesParams(split="scaffold", test_fraction=0.4, val_fraction=0.4, n_jobs=1)
     smiles, _ = ingest(write_smi(tmp_path, molecules), params)
-    sides = defaultdict(set)
+    splits = defaultdict(set)
     for molecule, split in zip(smiles.smiles, smiles.split, strict=True):
-        sides[MurckoScaffold.MurckoScaffoldSmiles(molecule)].add(split == "test")
-    assert len(sides) > 4
-    assert all(len(side) == 1 for side in sides.values())
+        splits[MurckoScaffold.MurckoScaffoldSmiles(molecule)].add(split)
+    assert set.union(*splits.values()) == {"train", "val", "test"}
+    assert all(len(of_scaffold) == 1 for of_scaffold in splits.values())
+
+
+def write_csv(folder: Path, smiles: list[str], splits: list[str]) -> Path:
+    path = folder / "raw.csv"
+    pd.DataFrame({"id": range(len(smiles)), "SMILES": smiles, "set": splits}).to_csv(path, index=False)
+    return path
+
+
+GIVEN = IngestSmilesParams(split="column", split_column="Set", n_jobs=1)
+
+
+def test_a_column_gives_the_split(tmp_path: Path, molecules: list[str]) -> None:
+    splits = [("train", "Test", "val ")[i % 3] for i in range(60)]
+    smiles, _ = ingest(write_csv(tmp_path, molecules[:60], splits), GIVEN)
+    given = dict(zip(molecules, (split.strip().lower() for split in splits), strict=False))
+    assert smiles.set_index("smiles").split.to_dict() == given
+
+
+def test_val_is_drawn_where_the_column_names_none(tmp_path: Path, molecules: list[str]) -> None:
+    smiles, _ = ingest(write_csv(tmp_path, molecules, ["train"] * 200 + ["test"] * (len(molecules) - 200)), GIVEN)
+    assert set(smiles.smiles[smiles.split == "test"]) == set(molecules[200:])
+    assert 0 < (smiles.split == "val").sum() < 30
+
+
+def test_a_molecule_of_two_given_splits_stays_out_of_train(tmp_path: Path) -> None:
+    path = write_csv(tmp_path, ["CCO", "OCC", "CN", "NC", "CC"], ["train", "val", "val", "test", "train"])
+    smiles, rejected = ingest(path, GIVEN)
+    assert smiles.set_index("smiles").split.to_dict() == {"CCO": "val", "CN": "test", "CC": "train"}
+    assert rejected.line.tolist() == [4, 2]
+    assert rejected.reason[1] == "raw.csv: The same molecule as line 3 of raw.csv."
+
+
+def test_a_subset_of_given_splits(tmp_path: Path, molecules: list[str]) -> None:
+    path = write_csv(tmp_path, molecules[:90], [("train", "test", "val")[i % 3] for i in range(90)])
+    smiles, _ = ingest(path, GIVEN.model_copy(update={"max_train": 8, "max_test": 5}))
+    assert smiles.split.value_counts().to_dict() == {"val": 30, "train": 8, "test": 5}
+
+
+@pytest.mark.parametrize("value", ["tset", ""])
+def test_an_unknown_split_is_named(tmp_path: Path, value: str) -> None:
+    path = write_csv(tmp_path, ["CC", "CO", "CN"], ["train", "test", value])
+    with pytest.raises(InputError, match=rf"raw\.csv: line 4: 'Set' holds '{value}'; expected train, val or test"):
+        ingest(path, GIVEN)
 
 
 def test_every_line_is_taken_or_rejected(tmp_path: Path, molecules: list[str]) -> None:
@@ -79,6 +122,31 @@ def test_every_line_is_taken_or_rejected(tmp_path: Path, molecules: list[str]) -
     assert rejected.code.tolist() == ["empty", "not_parsable", "too_long", "disallowed_atom", "duplicate"]
     assert rejected.line.tolist() == list(range(len(molecules) + 1, len(molecules) + 6))
     assert rejected.text.str.len().max() == 200
+
+
+BAD_BYTES = {
+    "a 10 MB line": b"C" * 10_000_000,
+    "NUL": b"C\x00C",
+    "no UTF-8": b"\xff\xfe\x80",
+}
+
+
+@pytest.mark.parametrize(("bad", "suffix"), [(name, suffix) for name in BAD_BYTES for suffix in (".smi", ".csv.gz")])
+def test_bad_bytes_are_one_reject(tmp_path: Path, molecules: list[str], bad: str, suffix: str) -> None:
+    path = tmp_path / f"raw{suffix}"
+    content = b"\n".join([b"smiles", *(m.encode() for m in molecules[:40]), BAD_BYTES[bad]]) + b"\n"
+    path.write_bytes(gzip.compress(content) if suffix.endswith("gz") else content)
+    smiles, rejected = ingest(path, PARAMS)
+    assert len(smiles) == 40
+    assert rejected.line.tolist() == [42]
+    assert rejected.code[0] in ("too_long", "bad_character", "not_parsable")
+
+
+def test_one_molecule_repeated_is_one_molecule(tmp_path: Path, molecules: list[str]) -> None:
+    smiles, rejected = ingest(write_smi(tmp_path, [*molecules[:40], *[molecules[3]] * 3000]), PARAMS)
+    assert len(smiles) == 40
+    assert rejected.code.tolist() == ["duplicate"] * 3000
+    assert set(rejected.reason) == {"raw.smi: The same molecule as line 4 of raw.smi."}
 
 
 def test_two_processes_give_what_one_gives(tmp_path: Path, molecules: list[str]) -> None:

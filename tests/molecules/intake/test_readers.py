@@ -52,6 +52,7 @@ def test_an_endless_line_is_cut_and_the_next_one_is_read(tmp_path: Path) -> None
     [
         ("a.csv", b"mol,activity\nCCO,1\n", "no column 'smiles'; there are 'mol', 'activity'"),
         ("a.csv", b"", "is empty"),
+        ("a.csv", b'smiles\n"CCO\n' + b"CCO\n" * 300_000, "line .* cannot be read .*quotation mark left open"),
         ("a.parquet", b"no parquet", "not a readable Parquet file"),
     ],
 )
@@ -59,6 +60,11 @@ def test_an_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes, 
     with pytest.raises(InputError, match=message) as raised:
         list(read_lines(write(tmp_path / name, content), "smiles"))
     assert name in str(raised.value)
+
+
+def test_an_smi_file_has_no_split(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.smi: an SMI file has no column 'set'"):
+        list(read_lines(write(tmp_path / "a.smi", b"CCO\n"), "smiles", "set"))
 
 
 def test_numbers_are_no_smiles(tmp_path: Path) -> None:

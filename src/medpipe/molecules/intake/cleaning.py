@@ -133,8 +133,7 @@ def _judge_alerts(molecule: Chem.Mol, smiles: str, params: IngestSmilesParams) -
     from medpipe.molecules.metrics.filters import passes_filters
     from medpipe.molecules.metrics.patterns import count_features
 
-    with_hydrogens = Chem.AddHs(molecule)
-    if passes_filters(molecule, with_hydrogens, count_features(with_hydrogens), smiles):
+    if passes_filters(molecule, count_features(molecule), smiles):
         return None
     return Verdict("", "moses_filters", "It does not pass the filters of MOSES (charges, rings, MCF, PAINS).")
 

@@ -67,7 +67,8 @@ def judge(chunk: Chunk, params: IngestSmilesParams, by_scaffold: bool, draw_val:
         "smiles": [verdict.smiles or None for verdict in verdicts],
         "key": np.array([_hash(verdict.smiles) for verdict in verdicts], np.uint64),
         "text": [
-            None if text == verdict.smiles else _storable(text) for text, verdict in zip(texts, verdicts, strict=True)
+            None if text and text == verdict.smiles else _storable(text)
+            for text, verdict in zip(texts, verdicts, strict=True)
         ],
         "code": [verdict.code or None for verdict in verdicts],
         "reason": [_storable(verdict.reason) or None for verdict in verdicts],
