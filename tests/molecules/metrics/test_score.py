@@ -138,33 +138,28 @@ def test_reference_comes_back_from_disk(reference: Reference, tmp_path: Path) ->
 
 
 def test_references_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = load_references({"Test": TEST}, kept=tmp_path, fcd=False, n_jobs=1)
+    first = load_references({"Test": TEST}, kept=tmp_path, params=FAST)
     monkeypatch.setattr("medpipe.molecules.metrics.reference.reference_of", None)
-    again = load_references({"Test": TEST}, kept=tmp_path, fcd=False, n_jobs=1)
+    again = load_references({"Test": TEST}, kept=tmp_path, params=FAST)
     assert first["Test"].fragments == again["Test"].fragments
     with pytest.raises(TypeError):
-        load_references({"Test": TEST[:1]}, kept=tmp_path, fcd=False, n_jobs=1)
+        load_references({"Test": TEST[:1]}, kept=tmp_path, params=FAST)
 
 
 @pytest.mark.parametrize(("mode", "origin"), [("auto", "molsets test_stats.npz"), ("computed", "computed")])
 def test_shipped_statistics_are_taken_where_they_are(tmp_path: Path, mode: str, origin: str) -> None:
     write(tmp_path / "test_stats.npz", STATISTICS)
-    references = load_references(
-        {"Test": TEST},
-        kept=tmp_path / "kept",
-        shipped=tmp_path,
-        reference=mode,
-        fcd=False,
-        n_jobs=1,  # type: ignore[arg-type]
-    )
+    params = FAST.model_copy(update={"reference": mode})
+    references = load_references({"Test": TEST}, kept=tmp_path / "kept", shipped=tmp_path, params=params)
     assert references["Test"].origin == origin
 
 
 def test_missing_references_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"test_stats\.npz is not in"):
-        load_references({"Test": TEST}, kept=tmp_path, shipped=tmp_path, reference="shipped")
+        params = ScoreParams(reference="shipped")
+        load_references({"Test": TEST}, kept=tmp_path, shipped=tmp_path, params=params)
     with pytest.raises(InputError, match="none given"):
-        load_references({"Test": []}, kept=tmp_path)
+        load_references({"Test": []}, kept=tmp_path, params=FAST)
 
 
 def test_against_the_test_split(tmp_path: Path) -> None:
@@ -189,7 +184,7 @@ def test_golden_values_of_moses(shared_data: Path, moses_data: Path, tmp_path: P
     golden = json.loads((shared_data / "moses_golden" / "metrics.json").read_text())
     generated = pd.read_csv(shared_data / "moses_golden" / "generated_30k.csv", keep_default_na=False)["SMILES"]
     train = pd.read_csv(moses_data / "train.csv.gz")["SMILES"]
-    references = load_references({}, kept=tmp_path, shipped=moses_data)
+    references = load_references({}, kept=tmp_path, shipped=moses_data, params=ScoreParams())
     metrics = score(generated, train, references, ScoreParams(bootstrap_replicates=0)).metrics
     for name, value in golden.items():
         ours = metrics[name.replace("@", "_at_").replace("/", "_").replace("Novelty", "novelty")]

@@ -111,6 +111,24 @@ def mean_similarities(
     return first / weights.sum(), second / weights.sum()
 
 
+def nearest_others(fingerprints: npt.NDArray[np.uint64], n_jobs: int = -1) -> npt.NDArray[np.float64]:
+    """Highest Tanimoto similarity of each fingerprint to any other of the set, (n,); 0 where it is alone.
+
+    Args:
+        fingerprints: (n, words), of any number of words.
+        n_jobs: Threads.
+    """
+    from medpipe.molecules.metrics.kernels import best_other
+
+    best = np.zeros(len(fingerprints))
+
+    def one(rows: npt.NDArray[np.int64]) -> None:
+        best[rows] = best_other(fingerprints, rows)
+
+    _in_threads(one, np.arange(len(fingerprints)), n_jobs)
+    return best
+
+
 def _in_threads(one: Callable[[npt.NDArray[np.int64]], None], rows: npt.NDArray[np.int64], n_jobs: int) -> None:
     tasks = [rows[start : start + _ROWS_A_TASK] for start in range(0, len(rows), _ROWS_A_TASK)]
     with ThreadPoolExecutor(n_threads(n_jobs)) as pool:

@@ -1,10 +1,11 @@
 """BRICS fragments and Bemis-Murcko scaffolds, and how alike two sets of molecules are in them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 LEAST_RINGS_OF_SCAFFOLD = 2
 
@@ -53,6 +54,32 @@ def cosine_similarity(reference: Mapping[str, int], generated: Mapping[str, int]
         return None
     product = sum(float(count) * reference[name] for name, count in generated.items() if name in reference)
     return product / (_norm(reference) * _norm(generated))
+
+
+def cosine_similarities(
+    reference: Mapping[str, int], names: Sequence[Iterable[str]], weights: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """``cosine_similarity`` of one reference to many weightings of the same molecules.
+
+    Args:
+        reference: Counts of the reference.
+        names: Of each molecule, (n,).
+        weights: How often each molecule counts, (k, n).
+
+    Returns:
+        (k,), NaN where there is no angle.
+    """
+    from scipy.sparse import csr_array
+
+    columns: dict[str, int] = {}
+    pairs = [(row, columns.setdefault(name, len(columns))) for row, of_one in enumerate(names) for name in of_one]
+    if not pairs or not reference:
+        return np.full(len(weights), np.nan)
+    occurs = csr_array((np.ones(len(pairs)), tuple(zip(*pairs, strict=True))), shape=(len(names), len(columns)))
+    counts = weights @ occurs
+    product = counts @ np.array([reference.get(name, 0) for name in columns], dtype=np.float64)
+    norms = np.linalg.norm(counts, axis=1) * _norm(reference)
+    return np.asarray(np.divide(product, norms, out=np.full(len(weights), np.nan), where=norms > 0))
 
 
 def _norm(counts: Mapping[str, int]) -> float:

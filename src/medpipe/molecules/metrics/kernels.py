@@ -162,3 +162,21 @@ def similarity_sums(
             first[i] += weights[j] * similarity
             second[i] += weights[j] * similarity * similarity
     return first, second
+
+
+@njit(nogil=True, cache=True)
+def best_other(fingerprints: npt.NDArray[np.uint64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Best similarity of each of ``rows`` to another fingerprint; fingerprints (n, words) of any width."""
+    n, n_words = fingerprints.shape
+    bits = np.empty(n, dtype=np.int64)
+    for i in range(n):
+        bits[i] = _common(fingerprints[i], fingerprints[i], 0, n_words)
+    best = np.zeros(len(rows))
+    for k in range(len(rows)):
+        i = rows[k]
+        for j in range(n):
+            if j == i or min(bits[i], bits[j]) <= best[k] * max(bits[i], bits[j]):
+                continue
+            common = _common(fingerprints[i], fingerprints[j], 0, n_words)
+            best[k] = max(best[k], common / (bits[i] + bits[j] - common))
+    return best

@@ -1,4 +1,4 @@
-"""Parameters of the MOSES measures."""
+"""Parameters of the measures of generated molecules."""
 
 from typing import Literal
 
@@ -16,6 +16,8 @@ class ScoreParams(Params):
             takes the shipped ones where they are there.
         unique_at: Sample sizes for ``unique_at_k``.
         fcd: Whether to compute the Fréchet ChemNet distance, the slowest measure.
+        nearest_train: Generated molecules (the first distinct ones) whose nearest training molecule is looked for; 0
+            leaves it out.
         bootstrap_replicates: Resamples behind each 95 % interval; 0 leaves intervals out.
         seed: Of the resamples.
         n_jobs: Processes and threads; -1 is one a core.
@@ -26,6 +28,7 @@ class ScoreParams(Params):
     reference: Literal["auto", "shipped", "computed"] = "auto"
     unique_at: tuple[PositiveInt, ...] = (1000, 10000)
     fcd: bool = True
+    nearest_train: int = Field(default=10000, ge=0)
     bootstrap_replicates: int = Field(default=1000, ge=0)
     seed: int = 0
     n_jobs: int = -1

@@ -15,6 +15,7 @@ from medpipe.core.parallel import parallel
 from medpipe.molecules.metrics.filters import passes_filters
 from medpipe.molecules.metrics.fingerprints import Packed, morgan, unpack_bytes
 from medpipe.molecules.metrics.fragments import brics_fragments, murcko_scaffold
+from medpipe.molecules.metrics.guacamol import N_MOLECULES, Physchem, physchem
 from medpipe.molecules.metrics.patterns import count_features
 from medpipe.molecules.metrics.properties import PROPERTIES, molecule_properties
 from medpipe.molecules.metrics.validity import read_valid
@@ -31,6 +32,7 @@ class Description(NamedTuple):
     fingerprint: bytes
     fragments: tuple[str, ...]
     scaffold: str | None
+    physchem: Physchem | None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Molecules:
         fingerprints: Packed Morgan fingerprints, (n_distinct, 16).
         fragments: SMILES of the BRICS fragments of each.
         scaffolds: Murcko scaffold of each, None for fewer than two rings.
+        physchem: What GuacaMol's KL score needs of the first ones, where it was asked for.
     """
 
     n: int
@@ -58,6 +61,7 @@ class Molecules:
     fingerprints: Packed
     fragments: list[tuple[str, ...]]
     scaffolds: list[str | None]
+    physchem: list[Physchem]
 
     @property
     def n_valid(self) -> int:
@@ -66,7 +70,12 @@ class Molecules:
 
 
 def read_molecules(
-    smiles: Sequence[str], *, n_jobs: int = -1, with_filters: bool = True, description: str = "reading molecules"
+    smiles: Sequence[str],
+    *,
+    n_jobs: int = -1,
+    with_filters: bool = True,
+    with_physchem: bool = False,
+    description: str = "reading molecules",
 ) -> Molecules:
     """Parses and describes SMILES strings.
 
@@ -77,11 +86,15 @@ def read_molecules(
     Args:
         smiles: The strings as they came out.
         n_jobs: Processes.
-        with_filters: Whether to apply the filters, the slowest part; else all count as passing.
+        with_filters: Whether to apply the filters; else all count as passing.
+        with_physchem: Whether to describe the first ``guacamol.N_MOLECULES`` distinct strings for the KL score.
         description: What the user reads beside the progress bar.
     """
     distinct = list(dict.fromkeys(smiles))
-    chunks = [distinct[start : start + _CHUNK] for start in range(0, len(distinct), _CHUNK)]
+    chunks = [
+        (distinct[start : start + _CHUNK], with_physchem and start < N_MOLECULES)
+        for start in range(0, len(distinct), _CHUNK)
+    ]
     described = parallel(
         partial(_describe_chunk, with_filters=with_filters), chunks, n_jobs=n_jobs, description=description
     )
@@ -111,17 +124,19 @@ def _collect(n: int, descriptions: Iterator[Description | None]) -> Molecules:
         fingerprints=unpack_bytes([one.fingerprint for one in kept]),
         fragments=[one.fragments for one in kept],
         scaffolds=[one.scaffold for one in kept],
+        physchem=[one.physchem for one in kept if one.physchem is not None],
     )
 
 
-def _describe_chunk(smiles: Sequence[str], with_filters: bool) -> list[Description | None]:
+def _describe_chunk(chunk: tuple[Sequence[str], bool], with_filters: bool) -> list[Description | None]:
     from rdkit import rdBase
 
+    smiles, with_physchem = chunk
     with rdBase.BlockLogs():
-        return [describe(text, with_filters=with_filters) for text in smiles]
+        return [describe(text, with_filters=with_filters, with_physchem=with_physchem) for text in smiles]
 
 
-def describe(smiles: str, with_filters: bool = True) -> Description | None:
+def describe(smiles: str, with_filters: bool = True, with_physchem: bool = False) -> Description | None:
     """Describes the molecule of one SMILES string; None if it is invalid."""
     from rdkit import Chem
 
@@ -132,11 +147,14 @@ def describe(smiles: str, with_filters: bool = True) -> Description | None:
     if mol is None:
         return None
     features = count_features(mol)
+    properties = molecule_properties(mol, features)
+    written = canonical if mol is read else str(Chem.MolToSmiles(mol))
     return Description(
-        smiles=canonical if mol is read else Chem.MolToSmiles(mol),
+        smiles=written,
         passes_filters=not with_filters or passes_filters(mol, features, canonical),
-        properties=molecule_properties(mol, features),
+        properties=properties,
         fingerprint=morgan(mol),
         fragments=tuple(brics_fragments(mol)),
         scaffold=murcko_scaffold(mol),
+        physchem=physchem(mol, written, properties) if with_physchem else None,
     )

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +13,12 @@ import pandas as pd
 from medpipe.core.atomic import atomic_path, write_json
 from medpipe.core.errors import InputError
 from medpipe.core.fingerprint import digest, digest_path
-from medpipe.molecules.metrics import chemnet
+from medpipe.molecules.metrics import chemnet, guacamol
 from medpipe.molecules.metrics.fcd import Moments, moments
 from medpipe.molecules.metrics.fingerprints import Packed
 from medpipe.molecules.metrics.fragments import count_names
 from medpipe.molecules.metrics.moses_statistics import read_moses_statistics
+from medpipe.molecules.metrics.params import ScoreParams
 from medpipe.molecules.metrics.parse import Molecules, read_molecules
 from medpipe.molecules.metrics.properties import PROPERTIES
 
@@ -40,6 +40,7 @@ class Reference:
         scaffolds: How often each Murcko scaffold of two or more rings occurs.
         properties: Values of logP, SA, QED and weight (g/mol), (n, 4).
         chemnet: Mean and covariance of ChemNet's activations; None where they were not computed.
+        physchem: The table of GuacaMol's KL score (``guacamol.measures``); None where it was not computed.
     """
 
     n: int
@@ -49,6 +50,7 @@ class Reference:
     scaffolds: dict[str, int]
     properties: npt.NDArray[np.float64]
     chemnet: Moments | None
+    physchem: npt.NDArray[np.float64] | None = None
 
     def profile(self) -> pd.DataFrame:
         """Properties as a table, one row a molecule."""
@@ -59,6 +61,8 @@ class Reference:
         arrays = {"fingerprints": self.fingerprints, "properties": self.properties}
         if self.chemnet is not None:
             arrays |= {"chemnet_mean": self.chemnet.mean, "chemnet_covariance": self.chemnet.covariance}
+        if self.physchem is not None:
+            arrays["physchem"] = self.physchem
         with atomic_path(folder) as temporary:
             temporary.mkdir()
             np.savez(temporary / _ARRAYS, **arrays)  # type: ignore[arg-type]
@@ -77,6 +81,7 @@ class Reference:
             fingerprints=kept["fingerprints"],
             properties=kept["properties"],
             chemnet=Moments(kept["chemnet_mean"], kept["chemnet_covariance"]) if known else None,
+            physchem=kept.get("physchem"),
         )
 
 
@@ -84,14 +89,26 @@ References = Mapping[str, Reference]
 
 
 def reference_of(
-    smiles: Sequence[str], *, fcd: bool = True, device: str = "cpu", batch: int = 512, n_jobs: int = -1
+    smiles: Sequence[str],
+    *,
+    fcd: bool = True,
+    with_physchem: bool = False,
+    device: str = "cpu",
+    batch: int = 512,
+    n_jobs: int = -1,
 ) -> Reference:
     """Computes the statistics of reference molecules; invalid strings are left out, repeated ones count each time.
 
     Raises:
         InputError: If there is no valid molecule.
     """
-    molecules = read_molecules(smiles, n_jobs=n_jobs, with_filters=False, description="reading reference molecules")
+    molecules = read_molecules(
+        smiles,
+        n_jobs=n_jobs,
+        with_filters=False,
+        with_physchem=with_physchem,
+        description="reading reference molecules",
+    )
     if not molecules.n_valid:
         raise InputError(
             f"reference molecules: none of {len(smiles)} SMILES strings is valid; at least one is needed. Check the "
@@ -106,13 +123,18 @@ def reference_of(
         scaffolds=dict(scaffold_counts(molecules)),
         properties=molecules.properties[repeated],
         chemnet=chemnet_moments(molecules, device=device, batch=batch) if fcd else None,
+        physchem=guacamol.measures(molecules.physchem, n_jobs) if with_physchem else None,
     )
 
 
 def scaffold_counts(molecules: Molecules) -> Mapping[str, int]:
     """How often each scaffold occurs; molecules without one are left out."""
-    names = [[scaffold] if scaffold is not None else [] for scaffold in molecules.scaffolds]
-    return count_names(names, molecules.counts.tolist())
+    return count_names(scaffold_lists(molecules), molecules.counts.tolist())
+
+
+def scaffold_lists(molecules: Molecules) -> list[list[str]]:
+    """The scaffold of each molecule, or none, as fragments are given."""
+    return [[scaffold] if scaffold is not None else [] for scaffold in molecules.scaffolds]
 
 
 def chemnet_moments(molecules: Molecules, *, device: str, batch: int) -> Moments | None:
@@ -123,34 +145,22 @@ def chemnet_moments(molecules: Molecules, *, device: str, batch: int) -> Moments
 
 
 def load_references(
-    smiles: Mapping[str, Sequence[str]],
-    *,
-    kept: Path,
-    shipped: Path | None = None,
-    reference: Literal["auto", "shipped", "computed"] = "auto",
-    fcd: bool = True,
-    device: str = "cpu",
-    batch: int = 512,
-    n_jobs: int = -1,
+    smiles: Mapping[str, Sequence[str]], *, kept: Path, params: ScoreParams, shipped: Path | None = None
 ) -> dict[str, Reference]:
     """Reference sets by name, from what is kept on disk wherever it was made from the same content.
 
     Args:
         smiles: Molecules of each reference set; ``Test`` and ``TestSF`` are MOSES's names.
         kept: Folder for statistics, one folder a content.
-        shipped: Folder with MOSES's own statistics (``test_stats.npz``, ``test_scaffolds_stats.npz``), if any. In the
-            mode ``auto`` or ``shipped`` they are used, also for a set that ``smiles`` doesn't name.
-        reference: See ``ScoreParams.reference``.
-        fcd: Whether ChemNet's moments are needed.
-        device: Device of torch.
-        batch: Molecules a batch of ChemNet.
-        n_jobs: Processes.
+        params: How to score; in the mode ``auto`` or ``shipped`` of ``reference`` MOSES's own statistics are used,
+            also for a set that ``smiles`` doesn't name.
+        shipped: Folder with MOSES's own statistics (``test_stats.npz``, ``test_scaffolds_stats.npz``), if any.
 
     Raises:
         InputError: If there is nothing to compare with, or shipped statistics are asked for and not there.
     """
-    found = _find_shipped(shipped) if reference != "computed" else {}
-    if reference == "shipped" and "Test" not in found:
+    found = _find_shipped(shipped) if params.reference != "computed" else {}
+    if params.reference == "shipped" and "Test" not in found:
         raise InputError(
             f"reference: shipped: {SHIPPED['Test']} is not in {shipped}. Fetch the MOSES wheel into that folder, or "
             "set reference: computed."
@@ -158,18 +168,31 @@ def load_references(
     references = {name: _keep(kept, digest_path(path, kept), path) for name, path in found.items()}
     for name, strings in smiles.items():
         if name not in references and len(strings):
-            strings = list(strings)
-            key = digest(DEFINITIONS, fcd, strings)
-            if not (kept / key).exists():
-                computed = reference_of(strings, fcd=fcd, device=device, batch=batch, n_jobs=n_jobs)
-                computed.save(kept / key)
-            references[name] = Reference.load(kept / key)
+            references[name] = kept_reference(strings, kept, params)
     if not references:
         raise InputError(
             "reference molecules: none given; expected SMILES of a test set, or MOSES's statistics. A split without "
             "test molecules cannot be scored: give it some."
         )
     return references
+
+
+def kept_reference(smiles: Sequence[str], kept: Path, params: ScoreParams, *, with_physchem: bool = False) -> Reference:
+    """``reference_of`` molecules, computed once for the same content and kept in a folder of ``kept``."""
+    from medpipe.training.device import torch_device
+
+    strings = list(smiles)
+    folder = kept / digest(DEFINITIONS, params.fcd, strings, *(["physchem"] if with_physchem else []))
+    if not folder.exists():
+        reference_of(
+            strings,
+            fcd=params.fcd,
+            with_physchem=with_physchem,
+            device=str(torch_device(params.device)),
+            batch=params.chemnet_batch,
+            n_jobs=params.n_jobs,
+        ).save(folder)
+    return Reference.load(folder)
 
 
 def _find_shipped(folder: Path | None) -> dict[str, Path]:
