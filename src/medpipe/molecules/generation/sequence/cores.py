@@ -123,6 +123,7 @@ class _Block(nn.Module):
         self.attention_norm, self.mlp_norm = nn.RMSNorm(size), nn.RMSNorm(size)
         self.to_qkv = nn.Linear(size, 3 * size, bias=False)
         self.from_attention = nn.Linear(size, size, bias=False)
+        self.dropout = nn.Dropout(params.dropout)
         self.widen, self.narrow = nn.Linear(size, _MLP_FACTOR * size), nn.Linear(_MLP_FACTOR * size, size)
         for weight in (self.to_qkv.weight, self.widen.weight):
             nn.init.normal_(weight, std=_INIT_STD)
@@ -142,8 +143,8 @@ class _Block(nn.Module):
         if known is not None:
             memory = torch.cat([known, memory], 3)
         found = F.scaled_dot_product_attention(query, memory[:, 0], memory[:, 1], is_causal=known is None)
-        values = values + self.from_attention(found.transpose(1, 2).flatten(2))
-        return values + self.narrow(F.gelu(self.widen(self.mlp_norm(values)))), memory
+        values = values + self.dropout(self.from_attention(found.transpose(1, 2).flatten(2)))
+        return values + self.dropout(self.narrow(F.gelu(self.widen(self.mlp_norm(values))))), memory
 
 
 def _rotate(values: Tensor, first: int) -> Tensor:

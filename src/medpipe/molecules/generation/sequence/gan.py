@@ -122,7 +122,9 @@ class SequenceGan(pl.LightningModule):
         opponent, params = self.opponent, self.hyper.sequence.adversarial
         opponent.start_from(self.generator)
         noise = torch.randn((n, self.generator.noise_size), generator=random, device=self.device)
+        self.generator.eval()
         fake = draw(self.generator, noise, max_tokens=self._max_tokens, random=random)
+        self.generator.train()
         loss = opponent.loss(self._draw_real(self.n_batches_seen).to(self.device), fake, random)
         if opponent.band.discriminator_learns:
             self._step(discriminator_optimizer, loss, opponent.discriminator)

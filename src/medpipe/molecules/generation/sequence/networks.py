@@ -57,6 +57,7 @@ class Generator(nn.Module):
         nn.init.normal_(self.embedding.weight, std=_EMBEDDING_STD)
         self.from_open = nn.Linear(self.syntax.n_features, params.embedding_size, bias=False)
         nn.init.normal_(self.from_open.weight, std=_EMBEDDING_STD)
+        self.dropout = nn.Dropout(params.dropout)
         self.core: GeneratingCore = GENERATING[params.kind](params)
         self.from_noise = nn.Linear(params.noise_size, self.core.n_first)
         self.to_embedding = nn.Linear(params.hidden_size, params.embedding_size)
@@ -79,7 +80,7 @@ class Generator(nn.Module):
         return self._logits(outputs, left_open), GeneratorState(memory, left_open)
 
     def _inputs(self, tokens: Tensor, left_open: Tensor) -> Tensor:
-        return self.embedding(tokens) + self.from_open(self.syntax.features(left_open))
+        return self.dropout(self.embedding(tokens) + self.from_open(self.syntax.features(left_open)))
 
     def _logits(self, outputs: Tensor, left_open: Tensor) -> Tensor:
         logits = F.linear(self.to_embedding(outputs), self.embedding.weight, self.bias)

@@ -17,6 +17,8 @@ class GeneratorParams(Params):
         hidden_size: Units of each layer.
         n_layers: Layers.
         n_heads: Attention heads of ``transformer``; each has an even number of the units.
+        dropout: Share of the values dropped in training: of what a token brings in, and of what each branch of
+            ``transformer`` adds. Worth it where every molecule is seen many times.
     """
 
     kind: Literal["gru", "transformer"] = "gru"
@@ -25,6 +27,7 @@ class GeneratorParams(Params):
     hidden_size: PositiveInt = 256
     n_layers: PositiveInt = 1
     n_heads: PositiveInt = 8
+    dropout: Fraction = 0.0
 
 
 class DiscriminatorParams(Params):
