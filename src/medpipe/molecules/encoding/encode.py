@@ -42,7 +42,9 @@ def encode(smiles: pd.DataFrame, params: EncodeParams, folder: Path) -> TokenSto
     Raises:
         InputError: No molecule is in train, or one holds what is no symbol.
     """
-    codes = smiles.split.map({name: code for code, name in enumerate(SPLITS)}).to_numpy().astype(np.uint8)
+    codes = np.zeros(len(smiles), np.uint8)
+    for code, name in enumerate(SPLITS):
+        codes[(smiles.split == name).to_numpy()] = code
     in_train = codes == SPLITS.index("train")
     if not in_train.any():
         raise InputError(f"split: none of {len(smiles)} molecules is in 'train', merges cannot be learnt.")

@@ -90,7 +90,7 @@ class Graphs(NamedTuple):
 
 
 def encode_graphs(smiles: Sequence[str], max_atoms: int, alphabet: GraphAlphabet = MOSES_ATOMS) -> Graphs:
-    """Molecules as graphs; what does not fit is refused by name.
+    """Molecules as graphs, ``max_atoms`` squared bytes each; what does not fit is refused by name.
 
     Args:
         smiles: The molecules.
@@ -168,7 +168,10 @@ def _read(text: str) -> Any:
     if (molecule := Chem.MolFromSmiles(text)) is None:
         return None
     Chem.RemoveStereochemistry(molecule)
-    Chem.Kekulize(molecule, clearAromaticFlags=True)
+    try:
+        Chem.Kekulize(molecule, clearAromaticFlags=True)
+    except ValueError:
+        return None
     return molecule
 
 

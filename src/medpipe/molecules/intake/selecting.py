@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from medpipe.core.errors import InputError
+from medpipe.core.progress import Progress
 from medpipe.molecules.intake.cleaning import Form
 from medpipe.molecules.intake.judging import SPLITS, TEST, TRAIN, UNKNOWN, Chunk
 from medpipe.molecules.intake.params import IngestSmilesParams
 from medpipe.molecules.intake.readers import Line, holds_mol_blocks, read_lines
 
 CHUNK_LINES = 2000
+_COUNTED_TOGETHER = 10_000
 _LEFT_OUT = 255
 _MOSES_COLUMN = "SMILES"
 _CODES = {name: code for code, name in enumerate(SPLITS)}
@@ -30,13 +32,11 @@ class Source:
     Attributes:
         path: The file.
         column: Column with the SMILES.
-        split_column: Column with the split, if there is one.
         given: (lines,) split of each as the file says, ``UNKNOWN`` or ``_LEFT_OUT``.
     """
 
     path: Path
     column: str
-    split_column: str | None
     given: npt.NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -65,12 +65,14 @@ def select_moses(folder: Path, params: IngestSmilesParams) -> list[Source]:
     test, scaffolds, train = (folder / f"{name}.csv.gz" for name in ("test", "test_scaffolds", "train"))
     kept_out = {line.text for path in (test, scaffolds) for line in read_lines(path, _MOSES_COLUMN)}
     codes = {
-        test: _scan(TEST for _ in read_lines(test, _MOSES_COLUMN)),
-        train: _scan(_LEFT_OUT if line.text in kept_out else TRAIN for line in read_lines(train, _MOSES_COLUMN)),
+        test: _scan(test, (TEST for _ in read_lines(test, _MOSES_COLUMN))),
+        train: _scan(
+            train, (_LEFT_OUT if line.text in kept_out else TRAIN for line in read_lines(train, _MOSES_COLUMN))
+        ),
     }
     _draw_subset(codes[test], TEST, params.max_test, params.seed)
     _draw_subset(codes[train], TRAIN, params.max_train, params.seed)
-    return [Source(path, _MOSES_COLUMN, None, given) for path, given in codes.items()]
+    return [Source(path, _MOSES_COLUMN, given) for path, given in codes.items()]
 
 
 def select_file(path: Path, params: IngestSmilesParams) -> list[Source]:
@@ -81,18 +83,24 @@ def select_file(path: Path, params: IngestSmilesParams) -> list[Source]:
     """
     lines = read_lines(path, params.column, params.split_column)
     if params.split_column is None:
-        given = _scan(UNKNOWN for _ in lines)
+        given = _scan(path, (UNKNOWN for _ in lines))
         if params.max_train is not None:
             _draw_subset(given, UNKNOWN, round(params.max_train / (1 - params.test_fraction)), params.seed)
     else:
-        given = _scan(_code(path, line, params.split_column) for line in lines)
+        given = _scan(path, (_code(path, line, params.split_column) for line in lines))
         _draw_subset(given, TRAIN, params.max_train, params.seed)
         _draw_subset(given, TEST, params.max_test, params.seed)
-    return [Source(path, params.column, params.split_column, given)]
+    return [Source(path, params.column, given)]
 
 
-def _scan(codes: Iterator[int]) -> npt.NDArray[np.uint8]:
-    return np.fromiter(codes, np.uint8)
+def _scan(path: Path, codes: Iterator[int]) -> npt.NDArray[np.uint8]:
+    """One code a line, the lines counted as they go by."""
+    pieces = [np.empty(0, np.uint8)]
+    with Progress(f"Counting lines of {path.name}") as progress:
+        while len(piece := np.fromiter(islice(codes, _COUNTED_TOGETHER), np.uint8)):
+            pieces.append(piece)
+            progress.advance(len(piece))
+    return np.concatenate(pieces)
 
 
 def _code(path: Path, line: Line, split_column: str) -> int:
