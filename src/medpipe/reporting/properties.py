@@ -1,6 +1,6 @@
 """The figure of a property model: truth against prediction, how far uncertainties hold, error against similarity."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,7 @@ def property_figure(
 def _draw_parity(axes: "Axes", table: pd.DataFrame, task: str) -> None:
     for inside, colour, label in ((True, _COLOUR, "in the domain"), (False, _OUTSIDE_COLOUR, "outside")):
         part = table[table["in_domain"] == inside]
-        style = {"fmt": "o", "markersize": 3, "elinewidth": 0.4, "alpha": 0.7, "color": colour}
+        style: dict[str, Any] = {"fmt": "o", "markersize": 3, "elinewidth": 0.4, "alpha": 0.7, "color": colour}
         axes.errorbar(part["target"], part["value"], part["uncertainty"], label=f"{label} ({len(part)})", **style)
     ends = [table[["target", "value"]].min().min(), table[["target", "value"]].max().max()]
     axes.plot(ends, ends, color=_LINE_COLOUR, linewidth=1, linestyle="--")

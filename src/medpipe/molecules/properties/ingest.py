@@ -89,7 +89,7 @@ def _numbers(path: Path, raw: pd.DataFrame, name: str) -> pd.Series:
     numbers = pd.to_numeric(texts.where(texts != ""), errors="coerce").astype("float64")
     wrong = (texts != "") & ~np.isfinite(numbers)
     if wrong.any():
-        row = int(wrong.idxmax())
+        row = int(texts.index[wrong][0])
         raise InputError(
             f"{path}: column {name!r} holds {texts[row][:40]!r} in row {row}, expected a number, or nothing where it "
             "is unknown. Correct it, or name other targets."
@@ -139,13 +139,14 @@ def _join(
         if binary:
             share = means[name]
             means[name] = share.where(share != 0.5).round().astype("Int64")
-    first = canonical.drop_duplicates()
-    row_of = dict(zip(first, first.index, strict=True))
-    joined = {}
-    for row, smiles in canonical[canonical.duplicated()].items():
-        other = values.loc[row_of[smiles]]
-        differs = [name for name in values if abs(values.at[row, name] - other[name]) > 0]
-        joined[row] = (row_of[smiles], ", ".join(differs))
+    row_of: dict[str, int] = {}
+    joined: dict[int, tuple[int, str]] = {}
+    known = values.to_numpy()
+    for row, smiles in zip(canonical.index.tolist(), canonical.tolist(), strict=True):
+        first = row_of.setdefault(smiles, row)
+        if first != row:
+            differs = np.abs(known[row - 1] - known[first - 1]) > 0  # rows are numbered from 1
+            joined[row] = (first, ", ".join(values.columns[differs]))
     return means.rename_axis("smiles").reset_index().astype({"smiles": "str"}), joined
 
 
@@ -153,11 +154,12 @@ def _rejects(
     texts: pd.Series, canonical: pd.Series, unknown: pd.Series, joined: dict[int, tuple[int, str]]
 ) -> pd.DataFrame:
     rows = []
-    for row, text in texts.items():
-        if not canonical[row]:
+    columns = (texts.index.tolist(), texts.tolist(), canonical.tolist(), unknown.tolist())
+    for row, text, smiles, has_none in zip(*columns, strict=True):
+        if not smiles:
             code = "not_parsable" if text else "empty"
             rows.append((row, text, code, "It is no molecule that RDKit can read." if text else "There is no SMILES."))
-        elif unknown[row]:
+        elif has_none:
             rows.append((row, text, "no_target", "None of its targets is known."))
         elif row in joined:
             other, differs = joined[row]
@@ -178,7 +180,7 @@ def _split(path: Path, smiles: list[str], rows: pd.DataFrame, params: IngestProp
         raise InputError(f"{path}: no column {params.split_column!r}, which split 'column' needs; name split_column.")
     given = rows[params.split_column].str.strip().str.lower()
     if (wrong := ~given.isin(SPLITS)).any():
-        row = int(wrong.idxmax())
+        row = int(given.index[wrong][0])
         raise InputError(
             f"{path}: column {params.split_column!r} holds {given[row][:40]!r} in row {row}, expected train, val or "
             "test."
