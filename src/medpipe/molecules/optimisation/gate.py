@@ -1,0 +1,61 @@
+"""Trained property models as aims: what they predict counts only where they know what they say."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from medpipe.core.errors import InputError
+from medpipe.molecules.optimisation.params import PropertyParams
+
+
+class PropertyGate:
+    """Predictions of one task, and which of them cannot be trusted.
+
+    Args:
+        name: The aim, for messages.
+        params: Model, task, and how certain it must be.
+        models: Folder with the checkpoints of property models, or one such file.
+        n_jobs: Processes that read molecules for the model.
+
+    Raises:
+        InputError: The model is not there.
+    """
+
+    def __init__(self, name: str, params: PropertyParams, models: Path | None, n_jobs: int) -> None:
+        from medpipe.molecules.properties.model import KIND, PropertyModel
+        from medpipe.training.checkpoint import Checkpoint
+
+        self._name, self._params, self._n_jobs = name, params, n_jobs
+        if models is None:
+            raise InputError(
+                f"scoring.components.{name}: it needs the property model {params.model!r}; give the folder it lies in "
+                "by property_models.path."
+            )
+        path = models if models.is_file() else models / params.model
+        if not path.is_file():
+            raise InputError(f"scoring.components.{name}.model: no file {path}; run the pipeline properties first.")
+        self._model = PropertyModel.of(Checkpoint.load(path, KIND))
+
+    def predict(self, smiles: Sequence[str]) -> tuple[npt.NDArray[np.float64], list[str]]:
+        """Predictions (n,) in the property's unit, and for each why it is not to be trusted; empty where it is.
+
+        Raises:
+            InputError: The model does not know the task.
+        """
+        if not smiles:
+            return np.empty(0), []
+        found = self._model.predict(smiles, self._n_jobs)
+        task = self._params.task
+        if task not in found:
+            known = [name for name in found if not name.endswith("_uncertainty") and name != "in_domain"]
+            raise InputError(
+                f"scoring.components.{self._name}.task: the model knows no {task!r}, only {', '.join(map(str, known))}."
+            )
+        reasons = np.full(len(found), "", dtype=object)
+        if self._params.max_uncertainty is not None:
+            reasons[found[f"{task}_uncertainty"].to_numpy() > self._params.max_uncertainty] = f"{self._name}: uncertain"
+        if self._params.in_domain:
+            reasons[~found["in_domain"].to_numpy(bool)] = f"{self._name}: outside the applicability domain"
+        return found[task].to_numpy(np.float64), [str(why) for why in reasons]
