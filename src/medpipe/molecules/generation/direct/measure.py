@@ -1,13 +1,6 @@
-"""What every family of this package measures on its way, and where a checkpoint comes from."""
+"""What every family of this package measures on its way."""
 
 from collections.abc import Sequence
-from importlib.metadata import version
-from typing import Any
-
-from medpipe.molecules.encoding.store import TokenStore
-from medpipe.molecules.generation.params import GanParams
-
-_VERSIONED = ("medpipe", "torch", "lightning", "rdkit")
 
 
 def validity(smiles: Sequence[str]) -> dict[str, float]:
@@ -19,14 +12,3 @@ def validity(smiles: Sequence[str]) -> dict[str, float]:
     valid = [Chem.MolToSmiles(molecule) for molecule in read if molecule is not None]
     shares = {"sample_validity": len(valid) / len(smiles)}
     return shares | ({"sample_uniqueness": len(set(valid)) / len(valid)} if valid else {})
-
-
-def provenance(store: TokenStore, params: GanParams, **counts: int) -> dict[str, Any]:
-    """Data, parameters, seed and versions, with ``counts`` beside."""
-    return {
-        "data": store.fingerprint(),
-        "params": params.model_dump(mode="json"),
-        "seed": params.trainer.seed,
-        **counts,
-        "versions": {name: version(name) for name in _VERSIONED},
-    }

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from medpipe.core.errors import InputError
-from medpipe.core.fingerprint import digest
 from medpipe.core.progress import track
 from medpipe.molecules.encoding.graphs import GraphAlphabet, encode_graphs
 from medpipe.molecules.encoding.store import TokenStore
 from medpipe.molecules.generation.direct.gan import DirectGan
-from medpipe.molecules.generation.direct.measure import provenance, validity
+from medpipe.molecules.generation.direct.measure import validity
 from medpipe.molecules.generation.direct.module import Batches
+from medpipe.molecules.generation.direct.origin import adversarial_key, likelihood_key, on_one_device, provenance
 from medpipe.molecules.generation.graph.layout import Layout
 from medpipe.molecules.generation.graph.model import GraphSampler, graph_checkpoint
 from medpipe.molecules.generation.graph.networks import GraphDiscriminator, GraphGenerator
@@ -57,6 +57,7 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
         InputError: Fewer than two molecules of train fit into ``graph.max_atoms``.
     """
     torch.set_flush_denormal(True)
+    params = on_one_device(params)
     alphabet = GraphAlphabet.learn(_smiles(store, "train", _ALPHABET_SAMPLE))
     layout = Layout(params.graph.max_atoms, len(alphabet))
     data = _read(_smiles(store, "train", params.graph.max_molecules), layout, alphabet)
@@ -109,7 +110,7 @@ def _train_by_likelihood(
         Batches(draw, lambda: training.n_batches_seen),
         params=params.trainer,
         work_dir=work_dir,
-        run_key=digest("train_graph_likelihood", params, store.fingerprint()),
+        run_key=likelihood_key(store, params),
         description="Training the generator of graphs by likelihood",
     )
     training.cpu()
@@ -143,7 +144,7 @@ def _train_gan(
         ),
         params=gan.budget,
         work_dir=work_dir,
-        run_key=digest("train_graph_gan", params, store.fingerprint()),
+        run_key=adversarial_key(store, params),
         description="Training the generator of graphs against its discriminator",
     )
     gan.cpu()
@@ -164,7 +165,10 @@ class _RealDraw:
 
 
 def _smiles(store: TokenStore, split: str, n: int) -> list[str]:
-    return [store.smiles(row) for row in store.rows(split)[:n].tolist()]
+    """The first molecules of a split, in their canonical writing, which is the first of each."""
+    rows = store.rows(split)
+    _, first = np.unique(store.molecules[rows], return_index=True)
+    return [store.smiles(row) for row in rows[np.sort(first)][:n].tolist()]
 
 
 def _read(smiles: list[str], layout: Layout, alphabet: GraphAlphabet) -> _Data:

@@ -8,12 +8,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from medpipe.core.fingerprint import digest
 from medpipe.molecules.encoding.batches import TokenBatches, pad
 from medpipe.molecules.encoding.store import TokenStore
 from medpipe.molecules.generation.direct.gan import DirectGan
-from medpipe.molecules.generation.direct.measure import provenance, validity
+from medpipe.molecules.generation.direct.measure import validity
 from medpipe.molecules.generation.direct.module import Batches
+from medpipe.molecules.generation.direct.origin import adversarial_key, likelihood_key, on_one_device, provenance
 from medpipe.molecules.generation.latent.autoencoder import AutoencoderTraining
 from medpipe.molecules.generation.latent.model import LatentModel
 from medpipe.molecules.generation.latent.networks import Autoencoder, LatentDiscriminator, LatentGenerator
@@ -39,6 +39,7 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     discriminator_loss, generator_loss, gradient_norm; and at both ends sample_validity and sample_uniqueness.
     """
     torch.set_flush_denormal(True)
+    params = on_one_device(params)
     seed_everything(params.trainer.seed)
     control = LatentModel(params.latent, store.vocabulary, store.longest, adversarial=False)
     first = _train_autoencoder(control, store, params, work_dir / "autoencoder")
@@ -69,7 +70,7 @@ def _train_autoencoder(model: LatentModel, store: TokenStore, params: GanParams,
         batches,
         params=params.trainer,
         work_dir=work_dir,
-        run_key=digest("train_autoencoder", params, store.fingerprint()),
+        run_key=likelihood_key(store, params),
         description="Training the autoencoder",
     )
     model.cpu().eval()
@@ -105,7 +106,7 @@ def _train_gan(
         Batches(real, lambda: gan.n_batches_seen),
         params=gan.budget,
         work_dir=work_dir,
-        run_key=digest("train_latent_gan", params, store.fingerprint()),
+        run_key=adversarial_key(store, params),
         description="Training the generator of latents",
     )
     gan.cpu()
