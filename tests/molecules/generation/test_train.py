@@ -80,7 +80,9 @@ def test_the_control_is_what_likelihood_alone_gives(store: TokenStore, tmp_path:
 
 
 @pytest.mark.parametrize("loss", ["minimax", "least_squares", "wasserstein_gp", "wasserstein_clip", "relativistic"])
-@pytest.mark.parametrize(("kind", "reader"), [("gru", "rnn"), ("gru", "cnn"), ("transformer", "transformer")])
+@pytest.mark.parametrize(
+    ("kind", "reader"), [("gru", "rnn"), ("gru", "cnn"), ("gru", "fingerprint"), ("transformer", "transformer")]
+)
 def test_each_loss_trains_each_pair_of_networks(
     store: TokenStore, tmp_path: Path, loss: str, kind: str, reader: str
 ) -> None:

@@ -63,11 +63,11 @@ class GanParams(Params):
         graph: The graph family's own.
         batch_size: Molecules a step.
         learning_rate: Highest learning rate of the generator.
-        warm_up_steps: Steps in which the learning rate rises; it then falls as a cosine.
+        warm_up_steps: Steps in which the learning rate rises; it then falls to 0.
         weight_decay: AdamW's.
-        validate_every_n_steps: Optimizer steps between measurements of likelihood and sample validity; 0 measures
+        validate_every_n_steps: Steps of the generator between measurements of likelihood and sample validity; 0 measures
             at the end of each stage only.
-        trainer: Steps, device, seed.
+        trainer: Steps of the generator, device, seed.
     """
 
     family: Literal["sequence", "latent", "graph"] = "sequence"

@@ -6,22 +6,22 @@ import torch
 from medpipe.molecules.encoding.batches import pad
 from medpipe.molecules.encoding.store import TokenStore
 from medpipe.molecules.encoding.tokens import PAD
-from medpipe.molecules.generation.losses import clip_weights
+from medpipe.molecules.generation.losses import clip_weights, penalty
 from medpipe.molecules.generation.params import GanParams, LossParams
 from medpipe.molecules.generation.sequence.networks import Generator
-from medpipe.molecules.generation.sequence.opponent import Opponent
+from medpipe.molecules.generation.sequence.opponent import Opponent, TokenOpponent, build_opponent
 from medpipe.molecules.generation.sequence.params import DiscriminatorParams, GeneratorParams, SequenceParams
 from medpipe.molecules.generation.sequence.rollout import draw
 
 LOSSES = ("minimax", "least_squares", "wasserstein_gp", "wasserstein_clip", "relativistic")
-READERS = ("rnn", "cnn", "transformer")
+READERS = ("rnn", "cnn", "transformer", "fingerprint")
 SMALL = GeneratorParams(noise_size=4, embedding_size=12, hidden_size=16, n_heads=2)
 
 
 def opponent(store: TokenStore, loss: str, reader: str = "rnn") -> Opponent:
     torch.manual_seed(0)
     sequence = SequenceParams(generator=SMALL, discriminator=DiscriminatorParams(kind=reader, dropout=0))
-    return Opponent(GanParams(loss=LossParams(kind=loss, clip=0.1), sequence=sequence), store.vocabulary)
+    return build_opponent(GanParams(loss=LossParams(kind=loss, clip=0.1), sequence=sequence), store.vocabulary)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,9 @@ def fake(store: TokenStore) -> torch.Tensor:
 def train(one: Opponent, real: torch.Tensor, fake: torch.Tensor, steps: int) -> list[float]:
     random = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(one.discriminator.parameters(), lr=1e-2)
-    losses = []
+    losses, seen = [], (one.read(real), one.read(fake))
     for _ in range(steps):
-        loss = one.loss(real, fake, random)
+        loss = one.loss(*seen, random)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -69,8 +69,12 @@ def test_the_gradient_penalty_brings_the_norm_near_one(
     width = min(real.shape[1], fake.shape[1])
     pair = real[:, :width], fake[:, :width]
     train(one, *pair, 100)
-    squared_distance = one._penalty(*pair, torch.Generator().manual_seed(0)) / LossParams().gradient_penalty
-    assert squared_distance < 0.1
+    random = torch.Generator().manual_seed(0)
+    if isinstance(one, TokenOpponent):
+        squared_distance = one._penalty(*pair, random)
+    else:
+        squared_distance = penalty(one._loss, one._judge, one.read(pair[0]), one.read(pair[1]), random)
+    assert squared_distance / LossParams().gradient_penalty < 0.1
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -81,18 +85,28 @@ def test_padding_changes_no_loss(store: TokenStore, real: torch.Tensor, fake: to
     torch.testing.assert_close(*values)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("loss", "reader"), itertools.product(LOSSES, ("rnn", "fingerprint")))
 def test_rewards_prefer_what_it_was_shown_as_real(
-    store: TokenStore, real: torch.Tensor, fake: torch.Tensor, loss: str
+    store: TokenStore, real: torch.Tensor, fake: torch.Tensor, loss: str, reader: str
 ) -> None:
-    one = opponent(store, loss)
+    one = opponent(store, loss, reader)
     train(one, real, fake, 25)
-    assert one.rewards(real).sum(1).mean() > one.rewards(fake).sum(1).mean()
+    earned = [one.rewards(one.read(tokens), tokens[:, 1:] != PAD).sum(1).mean() for tokens in (real, fake)]
+    assert earned[0] > earned[1]
     assert one.discriminator.training
+
+
+def test_the_verdict_on_a_finished_molecule_is_earned_by_its_last_token(store: TokenStore, real: torch.Tensor) -> None:
+    one, said = opponent(store, "minimax", "fingerprint"), real[:, 1:] != PAD
+    rewards = one.rewards(one.read(real), said)
+    last = said.sum(1) - 1
+    assert (rewards != 0).sum(1).tolist() == [1] * len(real)
+    assert (rewards.gather(1, last[:, None]) != 0).all()
 
 
 def test_it_starts_from_the_generator_once(store: TokenStore) -> None:
     one, generator = opponent(store, "minimax"), Generator(SMALL, store.vocabulary)
+    assert isinstance(one, TokenOpponent)
     one.start_from(generator)
     with torch.no_grad():
         one.discriminator.embedding.weight.add_(1)

@@ -14,7 +14,7 @@ from medpipe.molecules.encoding.tokens import PAD, Vocabulary
 from medpipe.molecules.generation.losses import clip_weights
 from medpipe.molecules.generation.params import GanParams
 from medpipe.molecules.generation.sequence.networks import Generator
-from medpipe.molecules.generation.sequence.opponent import Opponent
+from medpipe.molecules.generation.sequence.opponent import build_opponent
 from medpipe.molecules.generation.sequence.policy import leave_one_out_advantages, policy_loss, returns
 from medpipe.molecules.generation.sequence.rollout import draw
 
@@ -56,7 +56,7 @@ class SequenceGan(pl.LightningModule):
         self.hyper = params
         self.generator = Generator(params.sequence.generator, vocabulary)
         self.control = copy.deepcopy(self.generator)
-        self.opponent = Opponent(params, vocabulary)
+        self.opponent = build_opponent(params, vocabulary)
         self._max_tokens = 2 * longest + 1
         self._draw_real, self._measure = draw_real, measure
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.long))
@@ -125,18 +125,19 @@ class SequenceGan(pl.LightningModule):
         self.generator.eval()
         fake = draw(self.generator, noise, max_tokens=self._max_tokens, random=random)
         self.generator.train()
-        loss = opponent.loss(self._draw_real(self.n_batches_seen).to(self.device), fake, random)
+        said, seen = fake[:, 1:] != PAD, opponent.read(fake)
+        loss = opponent.loss(opponent.read(self._draw_real(self.n_batches_seen).to(self.device)), seen, random)
         if opponent.band.discriminator_learns:
             self._step(discriminator_optimizer, loss, opponent.discriminator)
             clip_weights(self.hyper.loss, opponent.discriminator)
             opponent.steps += 1
-        rewards = opponent.rewards(fake)
+        rewards = opponent.rewards(seen, said)
         listens = opponent.generator_listens
         found = {"discriminator_accuracy": opponent.band.accuracy, "discriminator_loss": loss.detach()}
         found |= {"reward": rewards.sum(1).mean(), "generator_listens": torch.tensor(float(listens))}
         if not listens:
             return torch.zeros((), device=self.device), found
-        advantages = leave_one_out_advantages(returns(rewards, params.trace_decay), fake[:, 1:] != PAD)
+        advantages = leave_one_out_advantages(returns(rewards, params.trace_decay), said)
         return params.weight * policy_loss(log_probabilities(self.generator, fake, noise), advantages), found
 
     def _batch_seed(self) -> int:

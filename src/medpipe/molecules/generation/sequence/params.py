@@ -31,16 +31,18 @@ class GeneratorParams(Params):
 
 
 class DiscriminatorParams(Params):
-    """Discriminator, one verdict a prefix; its reading part has the generator's sizes.
+    """Discriminator.
 
     Attributes:
-        kind: How it reads: ``rnn``: GRU; ``cnn``: convolutions and the running maximum of what they found;
-            ``transformer``: causal. Where the generator reads in the same way, it starts from what that has learnt.
+        kind: What it reads. ``rnn`` (GRU), ``cnn`` (convolutions and the running maximum of what they found) and
+            ``transformer`` (causal) read tokens with a part of the generator's sizes and judge every prefix; where the
+            generator reads in the same way, they start from what that has learnt. ``fingerprint`` reads the atom
+            environments of the finished molecule and judges it as a whole.
         hidden_size: Units between what it read and its verdict.
         dropout: Share of its input values dropped in training.
     """
 
-    kind: Literal["rnn", "cnn", "transformer"] = "rnn"
+    kind: Literal["rnn", "cnn", "transformer", "fingerprint"] = "rnn"
     hidden_size: PositiveInt = 128
     dropout: Fraction = 0.1
 
