@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medpipe.molecules.metrics.chemnet import N_FEATURES, activations, encode, n_filled_steps
-from medpipe.molecules.metrics.fcd import Moments, frechet_distance, moments
+from medpipe.molecules.metrics.fcd import Moments, frechet_distance, frechet_distances, moments, moments_without
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,33 @@ def test_distance_agrees_with_the_matrix_square_root() -> None:
 
 def test_no_molecule_gives_no_activation() -> None:
     assert activations([]).shape == (0, N_FEATURES)
+
+
+def test_moments_without_a_block_are_those_of_the_rest() -> None:
+    rng = np.random.default_rng(2)
+    values = (5 + rng.normal(size=(40, 4))).astype(np.float32)
+    blocks = rng.integers(0, 3, size=(4, 40))
+    for found, block in zip(moments_without(values, blocks), blocks, strict=True):
+        expected = moments(values, blocks.sum(axis=0) - block)
+        assert np.allclose(found.mean, expected.mean)
+        assert np.allclose(found.covariance, expected.covariance)
+
+
+def test_interval_of_the_distance_has_the_width_of_repeated_samples() -> None:
+    """Samples of another distribution than the reference: where the distance is what a generator's is."""
+    from medpipe.molecules.metrics.bootstrap import block_counts, jackknife_interval
+
+    rng = np.random.default_rng(3)
+    mix = rng.normal(size=(6, 6))
+    reference = Moments(np.zeros(6), np.eye(6))
+    distances, widths = [], []
+    for _ in range(150):
+        sample = (rng.normal(size=(500, 6)) @ mix / 2 + 0.3).astype(np.float32)
+        ones = np.ones(500, dtype=np.int64)
+        distance = frechet_distance(reference, moments(sample, ones))
+        without = moments_without(sample, block_counts(np.arange(500), 500, rng))
+        low, high = jackknife_interval(distance, np.array(list(frechet_distances(reference, without))))
+        distances.append(distance)
+        widths.append(high - low)
+    expected = 2 * 2.09 * np.std(distances)
+    assert np.mean(widths) == pytest.approx(expected, rel=0.15)

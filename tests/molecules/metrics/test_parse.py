@@ -7,7 +7,13 @@ from rdkit.Chem import QED, Crippen, Descriptors, rdFingerprintGenerator
 from rdkit.Contrib.SA_Score import sascorer
 
 from medpipe.molecules.metrics.fingerprints import unpack_bytes
-from medpipe.molecules.metrics.fragments import brics_fragments, cosine_similarity, murcko_scaffold
+from medpipe.molecules.metrics.fragments import (
+    brics_fragments,
+    cosine_similarities,
+    cosine_similarity,
+    count_names,
+    murcko_scaffold,
+)
 from medpipe.molecules.metrics.parse import describe, read_molecules
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -118,3 +124,12 @@ def test_brics_cuts_an_ether() -> None:
 )
 def test_cosine(reference: dict[str, int], generated: dict[str, int], expected: float | None) -> None:
     assert cosine_similarity(reference, generated) == (expected if expected is None else pytest.approx(expected))
+
+
+def test_cosines_of_many_weightings_are_those_of_each() -> None:
+    names = [["a", "b"], ["b", "b", "c"], []]
+    weights = np.array([[1, 0, 2], [2, 3, 0], [0, 0, 1]])
+    reference = {"a": 2, "b": 1, "d": 5}
+    expected = [cosine_similarity(reference, +count_names(names, row)) for row in weights.tolist()]
+    assert expected[2] is None
+    assert cosine_similarities(reference, names, weights) == pytest.approx([*expected[:2], np.nan], nan_ok=True)

@@ -155,8 +155,8 @@ def test_shipped_statistics_are_taken_where_they_are(tmp_path: Path, mode: str, 
 
 
 def test_missing_references_are_an_error(tmp_path: Path) -> None:
+    params = ScoreParams(reference="shipped")
     with pytest.raises(InputError, match=r"test_stats\.npz is not in"):
-        params = ScoreParams(reference="shipped")
         load_references({"Test": TEST}, kept=tmp_path, shipped=tmp_path, params=params)
     with pytest.raises(InputError, match="none given"):
         load_references({"Test": []}, kept=tmp_path, params=FAST)

@@ -192,11 +192,12 @@ def _add_diversity(table: Table, molecules: Molecules) -> None:
     mean, mean_square = mean_similarities(molecules.fingerprints, molecules.counts, table.params.n_jobs)
     value = 1 - float(np.average(mean, weights=molecules.counts))
     table.add_mean("IntDiv", value, 1 - mean, molecules.counts, spread=2.0)
-    # The second term is what a molecule adds to the root mean squares of the others, to first order.
+    # A molecule also moves the root mean squares of the others: the second term, to first order.
     root = np.sqrt(mean_square)
-    value = float(np.average(root, weights=molecules.counts))
-    influence = 1 - root - mean_square / (2 * max(value, _TINY))
-    table.add_mean("IntDiv2", 1 - value, influence, molecules.counts)
+    mean_root = float(np.average(root, weights=molecules.counts))
+    influence = -root - mean_square / (2 * max(mean_root, _TINY))
+    influence += 1 - mean_root - np.average(influence, weights=molecules.counts)
+    table.add_mean("IntDiv2", 1 - mean_root, influence, molecules.counts)
 
 
 def _add_properties(table: Table, sample: Sample, reference: Reference) -> None:
