@@ -101,6 +101,18 @@ SMILES_REJECTED = _table(
 
 GENERATED = _table({"smiles": Column("str")})
 
+NOVEL_MOLECULES = _table({"smiles": Column("str", unique=True), "row": Column("int64", Check.ge(0), unique=True)})
+
+CHEMICAL_SPACE = _table(
+    {
+        "smiles": Column("str"),
+        "set": Column("str", Check.isin(["generated", "reference"])),
+        "x": Column("float64"),
+        "y": Column("float64"),
+        "same": Column("float64", Check.in_range(0, 1)),
+    }
+)
+
 PROPERTY_TABLE = DataFrameSchema(  # and a column a target, named by the user: float64 numbers or Int64 classes
     {"smiles": Column("str", unique=True), "split": Column("str", Check.isin(SPLITS))}
 )
@@ -119,6 +131,24 @@ PROPERTY_PREDICTIONS = _table(
         "similarity": Column("float64", Check.in_range(0, 1)),
         "in_domain": Column("bool"),
     }
+)
+
+OPTIMISATION_STARTS = _table(
+    {"smiles": Column("str", unique=True), "score": Column("float64", Check.in_range(0, 1))}
+)
+
+OPTIMISED = DataFrameSchema(  # and for each aim, named by the user, its score and ``<aim>_value``
+    {
+        "start": Column("str"),
+        "rank": Column("int64", Check.ge(0)),
+        "smiles": Column("str"),
+        "score": Column("float64", Check.in_range(0, 1)),
+        "start_score": Column("float64", Check.in_range(0, 1)),
+        "similarity": Column("float64", Check.in_range(0, 1), nullable=True),
+        "step": Column("int64", Check.ge(0)),
+        "parent": Column("str"),
+    },
+    unique=["start", "smiles"],
 )
 
 HISTORY = _table(

@@ -38,9 +38,7 @@ def molecule_grid(profile: pd.DataFrame, *, n: int = 20, columns: int = 5) -> "F
         columns: Molecules a row.
     """
     if len(profile) == 0:
-        figure = _figure(6.0, 2.0)
-        figure.text(0.5, 0.5, "no valid molecule was generated", ha="center", va="center", fontsize=14, color="0.4")
-        return figure
+        return _nothing("no valid molecule was generated")
     shown = profile.head(n)
     legends = [
         f"QED {qed:.2f}   SA {sa:.1f}   logP {log_p:.1f}   {weight:.0f} g/mol"
@@ -85,7 +83,7 @@ def structure_grid(
 
 
 def nearest_neighbours(
-    generated: Sequence[str], neighbours: Sequence[str], similarities: Sequence[float], *, pairs_a_row: int = 3
+    generated: Sequence[str], neighbours: Sequence[str], similarities: Sequence[float], *, pairs_a_row: int = 2
 ) -> "Figure":
     """Draws generated molecules, each beside its nearest neighbour in a reference set.
 
@@ -106,6 +104,24 @@ def nearest_neighbours(
     smiles = [text for pair in zip(generated, neighbours, strict=True) for text in pair]
     legends = [text for value in similarities for text in ("generated", f"nearest, similarity {value:.2f}")]
     return structure_grid(smiles, legends, columns=2 * pairs_a_row)
+
+
+def nearest_train(profile: pd.DataFrame, *, n: int = 8) -> "Figure":
+    """Draws novel molecules beside their nearest molecule of train, from the most to the least similar.
+
+    Args:
+        profile: Columns smiles, novel, ``similarity_train`` and ``nearest_train`` (SMILES; null where no neighbour was
+            looked for, absent where none was at all). Without any such molecule the picture says so.
+        n: Pairs, at even steps of the rank of their similarity.
+    """
+    looked_up = profile["nearest_train"].notna() if "nearest_train" in profile else np.zeros(len(profile), dtype=bool)
+    known = profile[profile["novel"].astype(bool) & looked_up]
+    if known.empty:
+        return _nothing("no novel molecule to compare with train")
+    ranked = known.sort_values("similarity_train", ascending=False, kind="stable")
+    chosen = ranked.iloc[np.unique(np.linspace(0, len(ranked) - 1, n).round().astype(int))]
+    columns = (chosen[name].tolist() for name in ("smiles", "nearest_train", "similarity_train"))
+    return nearest_neighbours(*columns)
 
 
 def property_histograms(
@@ -201,6 +217,12 @@ def _picture(smiles: str) -> npt.NDArray[Any] | None:
     rdMolDraw2D.PrepareAndDrawMolecule(drawer, mol)
     drawer.FinishDrawing()
     return np.asarray(imread(io.BytesIO(drawer.GetDrawingText()), format="png"))
+
+
+def _nothing(text: str) -> "Figure":
+    figure = _figure(6.0, 2.0)
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=14, color="0.4")
+    return figure
 
 
 def _figure(width: float, height: float) -> "Figure":

@@ -23,7 +23,7 @@ _BETTER = {
     "weight": "lower",
 }
 """Beginning of a measure's name to the direction that is better; the first that fits counts."""
-_NOT_COMPARED = ("_low", "_high", "_floor")
+_NOT_COMPARED = ("_low", "_high", "_floor", "_of_test")
 COLUMNS = {
     "metric": "str",
     "better": "str",

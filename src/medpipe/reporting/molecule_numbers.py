@@ -1,0 +1,139 @@
+"""Measures of a generator as the report's tiles and tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medpipe.reporting.page import Table, Tile
+
+DEFINITIONS = {
+    "valid": ("Valid", "of all strings as they came out, nothing filtered"),
+    "unique_at_1000": ("Unique among 1,000", "distinct molecules among the first valid ones"),
+    "unique_at_10000": ("Unique among 10,000", "distinct molecules among the first valid ones"),
+    "novelty": ("Novel", "distinct valid molecules that are not in train or val"),
+    "FCD_Test": ("FCD to test", "Fréchet ChemNet distance; lower is nearer"),
+    "FCD_TestSF": ("FCD to scaffold test", "to molecules of scaffolds that train does not have"),
+    "SNN_Test": ("SNN to test", "mean similarity to the nearest test molecule"),
+    "IntDiv": ("Internal diversity", "1 - mean similarity of all pairs"),
+    "Filters": ("Pass the filters", "MCF, PAINS and MOSES's elements"),
+    "KL_score": ("KL score", "GuacaMol: nine descriptors and nearest similarity; 1 is best"),
+    "FCD_score": ("FCD score", "GuacaMol: exp(-FCD / 5); 1 is best"),
+}
+"""Measure to its name and its definition in words, in the order of the tiles."""
+FATES = {
+    "n_kept": "novel and valid: the product `novel_molecules`",
+    "dropped_known": "valid, but a molecule of train or val",
+    "dropped_repeated": "valid, but drawn before",
+    "dropped_syntax": "invalid: no SMILES syntax",
+    "dropped_valence": "invalid: an atom with too many bonds",
+    "dropped_aromaticity": "invalid: an aromatic ring that cannot be",
+    "dropped_empty": "invalid: empty",
+    "dropped_other": "invalid otherwise",
+}
+"""Count of `medpipe.molecules.generation.novel` to what it counts."""
+MEMORY = {
+    "memorised": "distinct molecules that are in train or val",
+    "near_train": "molecules that have one of train at a similarity of 0.9 or more",
+    "similarity_train_q50": "similarity to the nearest of train: median",
+    "similarity_train_q95": "similarity to the nearest of train: 95 % have less",
+}
+"""Measure of memorisation to its definition in words."""
+FLOOR, UNSEEN = "_floor", "_of_test"
+"""Endings of what as many train molecules score, and of what test molecules, which nobody has seen, score."""
+_WHOLE = 1e-9
+
+
+def number(value: float) -> str:
+    """Three decimals, one from ten on, whole numbers whole; a dash for what is missing."""
+    if not np.isfinite(value):
+        return "–"
+    if abs(value - round(value)) < _WHOLE and abs(value) >= 2:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def bounds(low: float, high: float) -> str:
+    """An interval, "" where there is none."""
+    return f"{number(low)} to {number(high)}" if np.isfinite(low) and np.isfinite(high) else ""
+
+
+def tiles(metrics: Mapping[str, float]) -> list[Tile]:
+    """One tile a headline that is there, with its interval; the floor is told in its note."""
+    result = []
+    for name in (name for name in DEFINITIONS if name in metrics):
+        label, note = DEFINITIONS[name]
+        if f"{name}{FLOOR}" in metrics:
+            note = f"{note}; as many train molecules reach {number(metrics[f'{name}{FLOOR}'])}"
+        interval = bounds(metrics.get(f"{name}_low", np.nan), metrics.get(f"{name}_high", np.nan))
+        result.append(Tile(label, number(metrics[name]), interval, note))
+    return result
+
+
+def measures_table(comparison: pd.DataFrame, metrics: Mapping[str, float]) -> Table:
+    """Every measure of generator and control, their difference, and what train molecules reach where it is known."""
+    rows = [_measure_row(dict(row), metrics) for _, row in comparison.iterrows()]
+    columns = ["measure", "GAN", "interval", "train", "control", "interval", "difference", "GAN is"]
+    note = (
+        "Train: what as many molecules of train reach, the best to hope for. Control: the same budget by likelihood "
+        "alone. Of logP, SA, QED and weight: the Wasserstein distance to the test molecules."
+    )
+    return Table("All measures, with 95 % intervals", columns, rows, note)
+
+
+def _measure_row(row: Mapping[Any, Any], metrics: Mapping[str, float]) -> list[str]:
+    return [
+        row["metric"],
+        number(row["generator"]),
+        bounds(row["generator_low"], row["generator_high"]),
+        number(metrics.get(f"{row['metric']}{FLOOR}", np.nan)),
+        number(row["control"]),
+        bounds(row["control_low"], row["control_high"]),
+        f"{round(row['difference'], 4) + 0.0:+.4f}",  # without the 0, tiny differences would be -0.0000
+        row["verdict"] or "–",
+    ]
+
+
+def memory_table(metrics: Mapping[str, float]) -> Table:
+    """How much was learnt by heart; test molecules, which the generator has never seen, stand beside."""
+    rows = [
+        [
+            text,
+            number(metrics[name]),
+            bounds(metrics.get(f"{name}_low", np.nan), metrics.get(f"{name}_high", np.nan)),
+            number(metrics.get(f"{name}{UNSEEN}", np.nan)),
+        ]
+        for name, text in MEMORY.items()
+        if name in metrics
+    ]
+    note = "A generator that has learnt by heart is nearer to train than test molecules are."
+    return Table("Learnt by heart?", ["", "generated", "interval", "test molecules"], rows, note)
+
+
+def fates_table(counts: Mapping[str, float]) -> Table:
+    """What became of each string."""
+    drawn = counts.get("n_drawn", 0)
+    rows = [
+        [text, f"{counts[name]:,.0f}", f"{counts[name] / drawn:.2%}" if drawn else "–"]
+        for name, text in FATES.items()
+        if name in counts
+    ]
+    return Table(f"What became of the {drawn:,.0f} strings", ["", "strings", "share"], rows)
+
+
+def rejects_table(rejected: pd.DataFrame) -> Table:
+    """Raw molecules that were refused, by reason.
+
+    Args:
+        rejected: Columns code and reason.
+    """
+    groups = rejected.groupby("code")["reason"].agg(["size", "first"]).sort_values("size", ascending=False)
+    rows = [[str(code), f"{row['size']:,}", str(row["first"])] for code, row in groups.iterrows()]
+    note = "" if rows else "Nothing was refused."
+    return Table("Refused at intake, by reason", ["reason", "molecules", "for instance"], rows, note)
+
+
+def splits_table(splits: Mapping[Any, int]) -> Table:
+    """Molecules of each split."""
+    return Table("Molecules of the run", ["split", "molecules"], [[name, f"{n:,}"] for name, n in splits.items()])
