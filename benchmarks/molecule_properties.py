@@ -2,7 +2,7 @@
 
 ``python benchmarks/molecule_properties.py FOLDER`` with the tables of MoleculeNet (Wu et al., Chemical Science 2018) as
 chemprop ships them: ``esol.csv``, ``freesolv.csv``, ``lipo.csv``, ``bbbp.csv``, ``bace.csv``, ``tox21.csv``. Each seed
-is a split of its own (80 % train, 10 % val, 10 % test) and a training of its own; everything is chosen on val. Splits by
+is a split of its own (80 % train, 10 % val, 10 % test) and a training of its own; all is chosen on val. Splits by
 scaffold are balanced as chemprop's. With ``--work`` a stopped run goes on: finished trainings are read from there.
 """
 
@@ -40,7 +40,7 @@ DATASETS = {
 MODELS = {"both": "", "networks": "networks/", "trees": "trees/"}
 
 
-def train_and_test(folder: Path, name: str, seed: int, members: int, steps: int) -> dict[str, Any]:
+def train_and_test(folder: Path, name: str, seed: int, members: int, steps: int, work: Path) -> dict[str, Any]:
     """Metrics of one split and training, with its CPU and wall seconds."""
     from medpipe.molecules.properties.evaluate import evaluate_properties
     from medpipe.molecules.properties.ingest import ingest_properties
@@ -56,8 +56,7 @@ def train_and_test(folder: Path, name: str, seed: int, members: int, steps: int)
     intake = IngestPropertiesParams(smiles_column=dataset.smiles_column, split=dataset.split, seed=seed, n_jobs=1)
     table, rejected = ingest_properties(folder / f"{name}.csv", intake)
     params = TrainPropertiesParams(n_members=members, max_steps=steps, seed=seed, accelerator="cpu", n_jobs=1)
-    with tempfile.TemporaryDirectory() as work:
-        checkpoint, _ = train_properties(table, params, Path(work))
+    checkpoint, _ = train_properties(table, params, work)
     metrics, _ = evaluate_properties(checkpoint, table, EvaluatePropertiesParams(n_bootstraps=0))
     return {
         "metrics": metrics,
@@ -75,23 +74,32 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
     parser.add_argument("--members", type=int, default=1, help="networks a model")
-    parser.add_argument("--steps", type=int, default=1500, help="most optimizer steps a network")
-    parser.add_argument("--work", type=Path, help="folder of finished trainings, one file each")
+    parser.add_argument("--steps", type=int, default=800, help="most optimizer steps a network")
+    parser.add_argument("--work", type=Path, help="where trainings are kept: a stopped run goes on from there")
     arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        report(run(arguments, arguments.work or Path(temporary)), arguments.members, arguments.steps)
+
+
+def run(arguments: argparse.Namespace, work: Path) -> dict[str, list[dict[str, Any]]]:
+    """Results of each dataset, one a seed; those that are in ``work`` are read."""
     import torch
 
     torch.set_num_threads(1)
     found: dict[str, list[dict[str, Any]]] = {}
     for name in arguments.datasets:
         for seed in arguments.seeds:
-            work = arguments.work and arguments.work / f"{name}_{seed}_{arguments.members}_{arguments.steps}.json"
-            if work and work.exists():
-                result = json.loads(work.read_text())
-            else:
-                result = train_and_test(arguments.folder, name, seed, arguments.members, arguments.steps)
-                if work:
-                    write_json(work, result)
-            found.setdefault(name, []).append({"seed": seed, **result})
+            place = work / f"{name}_{seed}_{arguments.members}_{arguments.steps}"
+            file = place.with_suffix(".json")
+            if not file.exists():
+                result = train_and_test(arguments.folder, name, seed, arguments.members, arguments.steps, place)
+                write_json(file, result)
+            found.setdefault(name, []).append({"seed": seed, **json.loads(file.read_text())})
+    return found
+
+
+def report(found: dict[str, list[dict[str, Any]]], members: int, steps: int) -> None:
+    """Prints the table and writes the file."""
     rows, summary = [], {}
     for name, results in found.items():
         dataset = DATASETS[name]
@@ -109,8 +117,8 @@ def main() -> None:
         rows.append([name, dataset.split, dataset.measure, len(results), *cells, aim, "yes" if met else "no", cpu_s])
         summary[name] = {**dataset._asdict(), "mean_and_deviation": spread, "runs": results}
     columns = ["dataset", "split", "measure", "seeds", *MODELS, "aim", "met", "CPU s a seed"]
-    measure.print_table(f"Test, mean ± deviation over seeds; {arguments.members} network(s) a model", columns, rows)
-    print(measure.save("molecule_properties", {"members": arguments.members, "steps": arguments.steps, **summary}))
+    measure.print_table(f"Test, mean ± deviation over seeds; {members} network(s) a model", columns, rows)
+    print(measure.save("molecule_properties", {"members": members, "steps": steps, **summary}))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ SMALL = TrainPropertiesParams(
     network=MessagePassingParams(hidden_size=24, descriptors=False),
     boosting=BoostingParams(max_trees=15),
     n_members=2,
+    batch_size=32,
     max_steps=8,
     accelerator="cpu",
     n_jobs=1,

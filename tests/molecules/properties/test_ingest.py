@@ -20,9 +20,9 @@ def ingest(path: Path, **changes: object) -> tuple[pd.DataFrame, pd.DataFrame]:
     return ingest_properties(path, IngestPropertiesParams(n_jobs=1, **changes))
 
 
-def test_targets_are_all_columns_of_numbers(tmp_path: Path) -> None:
-    lines = [f"{'C' * n}O,name{n},{n}.5,{n % 2}" for n in range(1, 21)]
-    table, rejected = ingest(write(tmp_path, lines, "smiles,name,y,active"))
+def test_targets_are_all_columns_of_numbers_but_those_that_count_rows(tmp_path: Path) -> None:
+    lines = [f"{3 * n},{'C' * n}O,name{n},{n}.5,{n % 2}" for n in range(1, 21)]
+    table, rejected = ingest(write(tmp_path, lines, "row,smiles,name,y,active"))
     assert table.columns.tolist() == ["smiles", "split", "y", "active"]
     assert table["y"].dtype == "float64"
     assert table["active"].dtype == "Int64"

@@ -21,6 +21,7 @@ LONGEST_SMILES = 2000
 _MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "-"})
 _NUMBERS_SHARE = 0.5
 """With so many numbers among its values a column is taken for a target, and a text in it for a mistake."""
+_FEW = 5  # so few whole numbers may increase by chance
 _CHUNK = 500
 
 _logger = logging.getLogger(__name__)
@@ -72,9 +73,13 @@ def _target_names(path: Path, raw: pd.DataFrame, params: IngestPropertiesParams)
     names = []
     for name in others:
         given = raw[name][~raw[name].str.strip().str.lower().isin(_MISSING)]
-        is_number = pd.to_numeric(given, errors="coerce").notna()
-        if len(given) and is_number.mean() >= _NUMBERS_SHARE:
-            names.append(name)
+        numbers = pd.to_numeric(given, errors="coerce")
+        if not len(given) or numbers.notna().mean() < _NUMBERS_SHARE:
+            continue
+        if len(given) > _FEW and (numbers % 1 == 0).all() and numbers.is_monotonic_increasing and numbers.is_unique:
+            _logger.info("Column %s counts the rows and is not learnt; name it by targets if it is a property", name)
+            continue
+        names.append(name)
     if not names:
         raise InputError(
             f"{path}: no column of numbers to learn; there are {', '.join(others[:30]) or 'no others'}. Name the "

@@ -23,8 +23,8 @@ class IngestPropertiesParams(Params):
 
     Attributes:
         smiles_column: Column that holds SMILES; case does not matter. An SDF file needs none.
-        targets: Columns to learn, also as one text with commas between; None takes every column of numbers besides
-            SMILES and split.
+        targets: Columns to learn, also as one text with commas between; None takes every column of numbers but split
+            and those that count the rows.
         task: What the targets are; ``auto`` takes a column of nothing but 0 and 1 for a class.
         split: Which molecules are kept for val and test: ``random``; ``scaffold`` keeps all molecules of a Murcko
             scaffold together; ``column`` takes what the table says.
@@ -91,10 +91,10 @@ class BoostingParams(Params):
         min_molecules: A fragment that fewer molecules of train have is left out.
     """
 
-    learning_rate: PositiveFloat = 0.06
-    max_trees: PositiveInt = 300
-    patience: PositiveInt = 30
-    max_leaves: int = Field(24, ge=2)
+    learning_rate: PositiveFloat = 0.1
+    max_trees: PositiveInt = 200
+    patience: PositiveInt = 20
+    max_leaves: int = Field(16, ge=2)
     min_leaf: PositiveInt = 8
     feature_share: float = Field(0.4, gt=0, le=1)
     min_molecules: PositiveInt = 5
@@ -120,10 +120,10 @@ class TrainPropertiesParams(Params):
     network: MessagePassingParams = MessagePassingParams()
     boosting: BoostingParams = BoostingParams()
     n_members: PositiveInt = 3
-    max_steps: PositiveInt = 1500
+    max_steps: PositiveInt = 800
     patience: PositiveInt = 12
-    batch_size: PositiveInt = 32
-    optimizer: OptimizerParams = OptimizerParams(learning_rate=1e-3, warmup_share=0.05, ema_decay=0.98)
+    batch_size: PositiveInt = 64
+    optimizer: OptimizerParams = OptimizerParams(learning_rate=1.5e-3, warmup_share=0.05, ema_decay=0.98)
     domain_quantile: float = Field(0.95, gt=0, le=1)
     accelerator: str = "auto"
     seed: NonNegativeInt = 0
