@@ -3,6 +3,8 @@
 Each step is one of RDKit's (``rdMolStandardize`` is the MolVS rules in C++).
 """
 
+from functools import cache
+
 from rdkit import Chem
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
@@ -13,11 +15,11 @@ def standardise(molecule: Chem.Mol, params: IngestSmilesParams) -> Chem.Mol:
     """The molecule as its parameters want it; the same object where nothing has to change."""
     changed = molecule
     if params.fragments == "largest" and len(Chem.GetMolFrags(molecule)) > 1:
-        changed = rdMolStandardize.LargestFragmentChooser().choose(changed)
+        changed = _fragment_chooser().choose(changed)
     if params.isotopes == "remove" and has_isotopes(changed):
         changed = _without_isotopes(changed)
-    if params.charges == "neutralise" and any(atom.GetFormalCharge() for atom in changed.GetAtoms()):
-        changed = rdMolStandardize.Uncharger().uncharge(changed)
+    if params.charges == "neutralise" and changed.HasSubstructMatch(_query("[!+0]")):
+        changed = _uncharger().uncharge(changed)
     if changed is not molecule:
         # Read once more: what a step left behind (hydrogens as atoms, ring marks) is gone.
         changed = Chem.MolFromSmiles(Chem.MolToSmiles(changed))
@@ -30,7 +32,7 @@ def standardise(molecule: Chem.Mol, params: IngestSmilesParams) -> Chem.Mol:
 
 def has_isotopes(molecule: Chem.Mol) -> bool:
     """Whether an atom is marked as an isotope."""
-    return any(atom.GetIsotope() for atom in molecule.GetAtoms())
+    return bool(molecule.HasSubstructMatch(_query("[!0*]")))
 
 
 def _without_isotopes(molecule: Chem.Mol) -> Chem.Mol:
@@ -38,3 +40,19 @@ def _without_isotopes(molecule: Chem.Mol) -> Chem.Mol:
     for atom in plain.GetAtoms():
         atom.SetIsotope(0)
     return plain
+
+
+@cache
+def _query(smarts: str) -> Chem.Mol:
+    return Chem.MolFromSmarts(smarts)
+
+
+# Both read their tables when they are made, which takes longer than their work on a molecule.
+@cache
+def _fragment_chooser() -> rdMolStandardize.LargestFragmentChooser:
+    return rdMolStandardize.LargestFragmentChooser()
+
+
+@cache
+def _uncharger() -> rdMolStandardize.Uncharger:
+    return rdMolStandardize.Uncharger()
