@@ -42,7 +42,7 @@ class DiscriminatorParams(Params):
         dropout: Share of its input values dropped in training.
     """
 
-    kind: Literal["rnn", "cnn", "transformer", "fingerprint"] = "rnn"
+    kind: Literal["rnn", "cnn", "transformer", "fingerprint"] = "fingerprint"
     hidden_size: PositiveInt = 128
     dropout: Fraction = 0.1
 
@@ -56,15 +56,16 @@ class AdversarialParams(Params):
         likelihood_weight: Weight of that anchor.
         learning_rate: Of the discriminator.
         head_start_steps: Discriminator steps before the generator listens to it.
-        trace_decay: Decay of future rewards a token (0: each token by its own reward, 1: by all that follow).
+        trace_decay: Decay of future rewards a token (0: each token by its own reward, 1: by all that follow, which a
+            critic of whole molecules needs).
     """
 
-    share: Fraction = 0.12
-    weight: float = Field(0.2, ge=0)
+    share: Fraction = 0.1
+    weight: float = Field(1.0, ge=0)
     likelihood_weight: float = Field(1.0, ge=0)
-    learning_rate: PositiveFloat = 5e-4
+    learning_rate: PositiveFloat = 1e-3
     head_start_steps: NonNegativeInt = 30
-    trace_decay: float = Field(0.9, ge=0, le=1)
+    trace_decay: float = Field(1.0, ge=0, le=1)
 
 
 class SequenceParams(Params):
