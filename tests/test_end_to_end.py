@@ -16,6 +16,7 @@ TASKS = {
     "findings": ["keep_models", "find_instances", "evaluate_instances", "write_report"],
 }
 MOLECULES = ["provide_smiles", "ingest_smiles", "encode", "train_gan", "sample", "score_novelty"]
+CONTROL = ["train_gan", "sample_control", "score_control", "compare_with_control"]
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +76,37 @@ def test_the_report_is_one_page(project, imaging):
     assert "PHANTOM-" not in page
 
 
-def test_molecules_run_in_order_and_measure(project, molecules):
-    ran = nodes_that_ran(molecules)
-    assert [name for name in ran if name in MOLECULES] == MOLECULES
-    metrics = json.loads(reporting(project, "generation_metrics.json").read_text())
-    assert {"valid", "novelty", "FCD_Test", "SNN_Test", "IntDiv"} <= set(metrics)
-    generated = pd.read_parquet(project / "data" / "test" / "07_model_output" / "generated.parquet")
-    assert len(generated) > 0
+@pytest.mark.parametrize("order", [MOLECULES, CONTROL])
+def test_molecules_run_in_order(molecules, order):
+    assert [name for name in nodes_that_ran(molecules) if name in order] == order
+
+
+def test_generator_and_control_are_measured_alike(project, molecules):
+    found, control = (
+        json.loads(reporting(project, f"{name}_metrics.json").read_text()) for name in ("generation", "control")
+    )
+    assert {"valid", "valid_low", "novelty", "FCD_Test", "FCD_Test_floor", "SNN_Test", "IntDiv"} <= set(found)
+    assert found["n"] == control["n"]
+    comparison = pd.read_parquet(reporting(project, "generation_comparison.parquet")).set_index("metric")
+    assert comparison.difference["valid"] == pytest.approx(found["valid"] - control["valid"])
+
+
+def test_the_product_holds_what_is_novel_and_the_sample_all(project, molecules):
+    folder = project / "data" / "test" / "07_model_output"
+    generated, novel = (pd.read_parquet(folder / f"{name}.parquet") for name in ("generated", "novel_molecules"))
+    counts = json.loads(reporting(project, "novel_metrics.json").read_text())
+    found = json.loads(reporting(project, "generation_metrics.json").read_text())
+    assert len(generated) == counts["n_drawn"] == found["n"]
+    assert len(novel) == counts["n_kept"]
+    assert counts["n_kept"] == pytest.approx(found["novelty"] * found["n_distinct"])
+    assert "unfiltered" in generated.attrs["product"]
+    assert "novel and valid only" in novel.attrs["product"]
+
+
+def test_the_report_of_molecules_is_one_page(project, molecules):
+    page = reporting(project, "molecules_report.html").read_text()
+    assert page.lstrip().lower().startswith("<!doctype html>")
+    assert "likelihood control" in page
 
 
 @pytest.mark.parametrize(
@@ -91,7 +116,10 @@ def test_imaging_draws(project, imaging, name):
     assert reporting(project, f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("name", ["molecules", "properties"])
+@pytest.mark.parametrize(
+    "name",
+    ["molecules", "nearest_train", "properties", "chemical_space", "generation_comparison", "generator_training"],
+)
 def test_molecules_draw(project, molecules, name):
     assert reporting(project, f"{name}.png").read_bytes().startswith(b"\x89PNG")
 

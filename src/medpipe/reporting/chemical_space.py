@@ -46,8 +46,10 @@ def space_map(space: pd.DataFrame, *, reference_name: str = "test molecules") ->
 
 def verdict(space: pd.DataFrame, reference_name: str = "test molecules") -> str:
     """What the nearest-neighbour test says, as a sentence."""
+    if space.empty:
+        return "There is no map."
     return (
-        f"The most similar molecule on the map is of the same set for {space['same'].mean():.1%}; "
+        f"The most similar molecule on the map is of the same set for {100 * space['same'].mean():.1f} %; "
         f"50 % where generated and {reference_name} cannot be told apart."
     )
 

@@ -115,7 +115,7 @@ def fates_table(counts: Mapping[str, float]) -> Table:
     """What became of each string."""
     drawn = counts.get("n_drawn", 0)
     rows = [
-        [text, f"{counts[name]:,.0f}", f"{counts[name] / drawn:.2%}" if drawn else "–"]
+        [text, f"{counts[name]:,.0f}", f"{100 * counts[name] / drawn:.1f} %" if drawn else "–"]
         for name, text in FATES.items()
         if name in counts
     ]

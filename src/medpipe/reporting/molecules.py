@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CELL_PIXELS = (300, 230)
+_CELL_PIXELS = (300, 230)  # width, height of a molecule with its legend
 _LEGEND_PIXELS = 30
+_SHARPNESS = 2  # structures are drawn at so many times their size in pixels
 _DPI = 100
 _N_BINS = 40
 _SHOWN_QUANTILES = (0.002, 0.998)  # of either set; the tails beyond only flatten the picture
@@ -69,14 +70,18 @@ def structure_grid(
             "molecule and a legend for each."
         )
     columns = min(columns, len(smiles))
-    rows = -(-len(smiles) // columns)
-    width, height = _CELL_PIXELS
-    figure = _figure(columns * width / _DPI, rows * height / _DPI + (0.4 if title else 0.0))
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, text, legend in zip(axes.flat, smiles, legends, strict=False):
-        _draw(axis, text, legend)
+    picture = _structures(smiles, columns)
+    height, width = picture.shape[0] / _SHARPNESS, picture.shape[1] / _SHARPNESS
+    figure = _figure(width / _DPI, height / _DPI + (0.4 if title else 0.0))
+    axis = figure.subplots()
+    axis.imshow(picture, extent=(0, width, height, 0))
+    axis.axis("off")
+    for cell, (text, legend) in enumerate(zip(smiles, legends, strict=True)):
+        x = (cell % columns + 0.5) * _CELL_PIXELS[0]
+        y = (cell // columns + 1) * _CELL_PIXELS[1]
+        axis.text(x, y - _LEGEND_PIXELS / 2, legend, ha="center", va="center", fontsize=9)
+        if _molecule(text) is None:
+            axis.text(x, y - _CELL_PIXELS[1] / 2, "not a molecule", ha="center", va="center", color="0.5")
     if title:
         figure.suptitle(title, fontsize=12)
     return figure
@@ -189,34 +194,32 @@ def _shares(
     return np.asarray(100 * counts / weights.sum())
 
 
-def _draw(axis: "Axes", smiles: str, legend: str) -> None:
-    width, height = _CELL_PIXELS
-    axis.set_box_aspect((height - _LEGEND_PIXELS) / width)
-    picture = _picture(smiles)
-    if picture is None:
-        axis.text(0.5, 0.5, "not a molecule", ha="center", va="center", color="0.5", transform=axis.transAxes)
-    else:
-        axis.imshow(picture, interpolation="lanczos")
-    axis.set_title(legend, fontsize=9, y=-0.02, verticalalignment="top")
-
-
-def _picture(smiles: str) -> npt.NDArray[Any] | None:
-    """Structure drawn by RDKit, (height, width, 3), at twice the size of a cell so that lines stay sharp."""
+def _structures(smiles: Sequence[str], columns: int) -> npt.NDArray[np.float32]:
+    """Structures drawn by RDKit in cells with room for a legend below, (height, width, 3), white to 1."""
     from matplotlib.image import imread
-    from rdkit import Chem, rdBase
     from rdkit.Chem.Draw import rdMolDraw2D
 
-    with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(smiles) if smiles else None
-    if mol is None:
-        return None
-    width, height = _CELL_PIXELS
-    drawer = rdMolDraw2D.MolDraw2DCairo(2 * width, 2 * (height - _LEGEND_PIXELS))
+    rows, width = -(-len(smiles) // columns), _SHARPNESS * _CELL_PIXELS[0]
+    legend = _SHARPNESS * _LEGEND_PIXELS
+    height = _SHARPNESS * _CELL_PIXELS[1] - legend
+    drawer = rdMolDraw2D.MolDraw2DCairo(columns * width, rows * height, width, height)
     options: Any = drawer.drawOptions()
     options.padding, options.fixedBondLength, options.bondLineWidth = 0.06, 50, 3
-    rdMolDraw2D.PrepareAndDrawMolecule(drawer, mol)
+    options.drawMolsSameScale = False
+    drawer.DrawMolecules([_molecule(text) for text in smiles])
     drawer.FinishDrawing()
-    return np.asarray(imread(io.BytesIO(drawer.GetDrawingText()), format="png"))
+    picture = imread(io.BytesIO(drawer.GetDrawingText()), format="png")[..., :3]
+    cells = picture.reshape(rows, height, columns * width, 3)
+    spaced = np.pad(cells, ((0, 0), (0, legend), (0, 0), (0, 0)), constant_values=1)
+    return np.asarray(spaced.reshape(rows * (height + legend), columns * width, 3))
+
+
+def _molecule(smiles: str) -> Any:
+    """RDKit molecule, None for what is none."""
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        return Chem.MolFromSmiles(smiles) if smiles else None
 
 
 def _nothing(text: str) -> "Figure":
