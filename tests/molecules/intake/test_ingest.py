@@ -166,3 +166,24 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, molecules: list[str])
 def test_a_useless_file_is_a_clear_error(tmp_path: Path, lines: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         ingest(write_smi(tmp_path, lines), PARAMS)
+
+
+@pytest.mark.parametrize("name", ["raw.smi", "raw.csv", "raw.sdf", "raw.smi.gz", "raw.parquet"])
+def test_an_empty_file_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        pd.DataFrame({"smiles": pd.array([], dtype="str")}).to_parquet(path)
+    else:
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=rf"{name}: (there are no molecules in it|the file is empty)"):
+        ingest(path, PARAMS)
+
+
+def test_a_cut_file_is_found_before_any_molecule_is_cleaned(
+    tmp_path: Path, molecules: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "raw.smi.gz"
+    path.write_bytes(gzip.compress("\n".join(molecules * 50).encode())[:-20])
+    with pytest.raises(InputError, match=r"raw\.smi\.gz: not a readable gzip file"), caplog.at_level("INFO"):
+        ingest(path, PARAMS)
+    assert "Cleaning" not in caplog.text
