@@ -102,7 +102,7 @@ def _draw_error(axes: "Axes", table: pd.DataFrame, is_class: bool) -> None:
     if len(outside):
         axes.axvline(outside.min(), color=_OUTSIDE_COLOUR, linewidth=1, label="outside the domain from here")
     error_name = "|probability - class|" if is_class else "|error|"
-    _label(axes, "distance to the nearest molecule of train (1 - Tanimoto)", error_name, "Error and distance")
+    _label(axes, "distance to train (1 - similarity to the nearest)", error_name, "Error and distance")
 
 
 def _label(axes: "Axes", x: str, y: str, title: str) -> None:

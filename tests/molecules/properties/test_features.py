@@ -33,6 +33,7 @@ def test_ragged_groups() -> None:
 def test_nothing_is_no_error() -> None:
     features, places = read_features(["xx"], 1)
     assert len(features) == len(places) == 0
+    assert features.descriptors.shape[1] == read_features(["C"], 1)[0].descriptors.shape[1]
 
 
 def test_counted_fragments_are_rdkits(features: MoleculeFeatures) -> None:

@@ -50,6 +50,13 @@ def test_predictions_have_uncertainty_and_domain(model: PropertyModel, table: pd
     assert found.loc[:1, "has_n"].between(0, 1).all()
 
 
+@pytest.mark.parametrize("smiles", [[], ["no molecule"]])
+def test_no_molecule_is_no_error(model: PropertyModel, smiles: list[str]) -> None:
+    found = predict(model, smiles)
+    assert len(found) == len(smiles)
+    assert not found["in_domain"].any()
+
+
 def test_most_of_val_is_in_the_domain(model: PropertyModel, table: pd.DataFrame) -> None:
     val = predict(model, table[table["split"] == "val"]["smiles"].tolist())
     assert 0.9 <= val["in_domain"].mean() <= 1

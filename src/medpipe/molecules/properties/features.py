@@ -6,7 +6,7 @@ without a loop over molecules or atoms.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import cache, partial
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -28,6 +28,7 @@ _BOND_STARTS = np.cumsum((0, *_BOND_SIZES[:-1]))
 N_ATOM_CODES, N_BOND_CODES = sum(_SIZES), sum(_BOND_SIZES)
 N_COUNTED = 2048
 """Folded counts of Morgan fragments of radius 2."""
+N_DESCRIPTORS = 121
 _ORDERS = {1.0: 0, 2.0: 1, 3.0: 2, 1.5: 3}
 _CHUNK = 100
 _MAX_COUNT = 255
@@ -48,7 +49,7 @@ class MoleculeFeatures:
         atoms: Rows of the table of atom codes, (a, 8).
         bonds: Rows of the table of bond codes, (b, 4).
         ends: The two atoms of each bond, numbered from 0 in each molecule, (b, 2).
-        descriptors: RDKit's 2D descriptors, (n, d).
+        descriptors: RDKit's 2D descriptors, (n, 121).
         counts: How often each fragment occurs, at most 255, (n, 2048).
         fingerprints: Packed Morgan fingerprints, (n, 16).
     """
@@ -96,7 +97,7 @@ def read_features(
         Features of the valid ones, and their places in ``smiles``.
     """
     chunks = [smiles[start : start + _CHUNK] for start in range(0, len(smiles), _CHUNK)]
-    read = chain.from_iterable(parallel(partial(_read_chunk), chunks, n_jobs=n_jobs, description=description))
+    read = chain.from_iterable(parallel(_read_chunk, chunks, n_jobs=n_jobs, description=description))
     found = [(place, one) for place, one in enumerate(read) if one is not None]
     return _join(one for _, one in found), np.array([place for place, _ in found], dtype=np.int64)
 
@@ -192,7 +193,7 @@ def _join(molecules: Iterable[tuple[Any, ...]]) -> MoleculeFeatures:
         atoms=_stack(np.concatenate, atoms, (0, len(_SIZES)), np.int16),
         bonds=_stack(np.concatenate, bonds, (0, len(_BOND_SIZES)), np.int16),
         ends=_stack(np.concatenate, ends, (0, 2), np.int16),
-        descriptors=_stack(np.stack, descriptors, (0, 0), np.float32),
+        descriptors=_stack(np.stack, descriptors, (0, N_DESCRIPTORS), np.float32),
         counts=_stack(np.stack, counts, (0, N_COUNTED), np.uint8),
         fingerprints=unpack_bytes(list(fingerprints)),
     )
