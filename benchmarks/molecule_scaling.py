@@ -76,7 +76,9 @@ def _point(
     point["val_nll"] = float(history[history.name == "val_nll"].sort_values("step").value.iloc[-1])
     for name, checkpoint in (("gan", trained.generator), ("control", trained.control)):
         drawn = sample(checkpoint, SampleParams(**conf["sample"] | {"n": n}))
-        metrics = score(drawn.smiles.tolist(), train, {"Val": reference}, ScoreParams(bootstrap_replicates=0)).metrics
+        metrics = score(
+            drawn.smiles.tolist(), train, {"Val": reference}, ScoreParams(bootstrap_replicates=0, nearest_train=0)
+        ).metrics
         point[name] = {metric: metrics[metric] for metric in METRICS if metric in metrics}
     return point
 

@@ -94,6 +94,6 @@ def test_a_discriminator_that_reads_otherwise_takes_the_token_vectors(generator:
 
 
 def test_tokens_are_points_of_the_space_between_them(store: TokenStore) -> None:
-    discriminator = Discriminator(DiscriminatorParams(), SMALL, store.vocabulary).eval()
+    discriminator = Discriminator(DiscriminatorParams(kind="rnn"), SMALL, store.vocabulary).eval()
     tokens = torch.tensor([[START, *store.ids(0), END, PAD]])
     torch.testing.assert_close(discriminator.judge_points(discriminator.points(tokens)), discriminator(tokens))
