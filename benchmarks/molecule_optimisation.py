@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["completion", "selfies", "train"])
     parser.add_argument("--split", default="test", choices=["test", "val"], help="val is for choosing settings")
     parser.add_argument("--n", type=int, default=800, help="molecules to start from")
+    parser.add_argument("--first", type=int, help="only the first so many of them, which are drawn at random")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -105,7 +106,7 @@ def main() -> None:
             _keep(options, task, "policy", _scratch(checkpoint, options))
             continue
         scorer = Scorer(ScoringParams(components=SCORING[task], n_jobs=1))
-        starts = _starts(task, scorer, smiles, options)
+        starts = _starts(task, scorer, smiles, options)[: options.first]
         train = smiles.loc[smiles["split"] == "train", "smiles"].tolist()
         for method in options.methods:
             found = _train_library if method == "train" else _search
@@ -114,14 +115,23 @@ def main() -> None:
 
 
 def _starts(task: str, scorer: Scorer, smiles: pd.DataFrame, options: argparse.Namespace) -> list[str]:
+    """In random order, so that the first of them stand for all; remembered, because a killed run is begun again."""
+    file = options.work / f"starts-{task}-{options.split}-{options.n}-{options.seed}.json"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(_choose(task, scorer, smiles, options)), encoding="utf-8")
+    chosen: list[str] = json.loads(file.read_text(encoding="utf-8"))
+    return chosen
+
+
+def _choose(task: str, scorer: Scorer, smiles: pd.DataFrame, options: argparse.Namespace) -> list[str]:
     scores = scorer.score(smiles.loc[smiles["split"] == options.split, "smiles"].tolist())
     values = scores.values[:, 0]
     if task == "plogp":
         rows = np.argsort(values)[: options.n]
     else:
         rows = np.flatnonzero((values >= QED_FROM[0]) & (values <= QED_FROM[1]))
-        rows = np.random.default_rng(options.seed).permutation(rows)[: options.n]
-    return [scores.smiles[i] for i in rows]
+    return [scores.smiles[i] for i in np.random.default_rng(options.seed).permutation(rows)[: options.n]]
 
 
 def _search(
@@ -318,9 +328,9 @@ def _show(options: argparse.Namespace) -> None:
             rows = [[name, value] for name, value in methods["policy"].items()]
             print_table("From scratch: QED, fine-tuned generator", ["what", "value"], rows)
             continue
-        columns = ("success", "improvement", "improvement_sd", "internal_diversity", "scored_per_start", "cpu_s")
+        columns = ("n", "success", "improvement", "improvement_sd", "internal_diversity", "scored_per_start", "cpu_s")
         rows = [[name, *(one.get(key, "") for key in columns)] for name, one in methods.items()]
-        print_table(f"{task}, {next(iter(methods.values()))['n']} starts", ["method", *columns], rows)
+        print_table(task, ["method", *columns], rows)
         rows = [
             [name, *(one["success_after"][str(k)]["success" if task == "qed" else "improvement"] for k in BUDGETS)]
             for name, one in methods.items()

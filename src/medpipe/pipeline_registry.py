@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
-from medpipe.pipelines import imaging, imaging_cv, imaging_inference, molecules, properties
+from medpipe.pipelines import imaging, imaging_cv, imaging_inference, molecules, optimise, properties
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -11,6 +11,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     others = {
         "imaging_cv": imaging_cv.create_pipeline(),
         "imaging_inference": imaging_inference.create_pipeline(),
+        "optimise": optimise.create_pipeline(),
         "properties": properties.create_pipeline(),
     }
     return {"__default__": sum(default.values(), Pipeline([])), **default, **others}

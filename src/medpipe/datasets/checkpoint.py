@@ -6,6 +6,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
+from medpipe.core.errors import InputError
 from medpipe.training.checkpoint import Checkpoint
 
 
@@ -24,7 +25,13 @@ class CheckpointDataset(AbstractDataset):
         self.metadata = metadata
 
     def load(self) -> Checkpoint:
-        """Reads the checkpoint; tensors are on the CPU."""
+        """Reads the checkpoint; tensors are on the CPU.
+
+        Raises:
+            InputError: There is none, or it is of another kind.
+        """
+        if not self._filepath.exists():
+            raise InputError(f"{self._filepath}: no {self._kind} is there yet; first run the pipeline that trains it.")
         return Checkpoint.load(self._filepath, self._kind)
 
     def save(self, data: Checkpoint) -> None:

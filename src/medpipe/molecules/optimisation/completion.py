@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from medpipe.core.errors import InputError
 from medpipe.molecules.encoding.tokens import PAD
 from medpipe.molecules.generation.sequence.rollout import draw
 from medpipe.molecules.generation.sequence.sampler import SequenceSampler
@@ -29,17 +28,9 @@ class Completion:
         checkpoint: A generator of the sequence family.
         params: How much is cut off.
         device: Where the generator runs.
-
-    Raises:
-        InputError: The checkpoint is of another family.
     """
 
     def __init__(self, checkpoint: Checkpoint, params: CompletionParams, device: torch.device) -> None:
-        if (family := checkpoint.params.get("family")) != "sequence":
-            raise InputError(
-                f"generator_checkpoint: its family is {family!r}; only the family sequence can go on from a beginning: "
-                "train one with train_gan.family=sequence, or choose the method latent for the family latent."
-            )
         self._sampler = SequenceSampler(checkpoint).to(device)
         self._params, self._device = params, device
 

@@ -46,9 +46,9 @@ class Molecule:
     @cached_property
     def weight(self) -> float:
         """Weight in g/mol."""
-        from rdkit.Chem import Descriptors
+        from rdkit.Chem import rdMolDescriptors
 
-        return float(Descriptors.MolWt(self.mol))
+        return float(rdMolDescriptors._CalcMolWt(self.mol))
 
     @cached_property
     def sa(self) -> float:

@@ -171,9 +171,9 @@ def _take(rows: pd.DataFrame, lineages: list[Lineage], n_parents: int) -> pd.Dat
     """The measured molecules that are new to their lineage, which takes them in."""
     measured = rows[~rows["refused"].isin([INVALID, UNLIKE])].drop_duplicates(["lineage", "smiles"])
     new = [smiles not in lineages[i].seen for i, smiles in zip(measured["lineage"], measured["smiles"], strict=True)]
-    measured = measured[new].copy()
-    for i, group in measured.groupby("lineage"):
-        admitted = lineages[int(i)].take(group, n_parents)
+    measured = measured[np.array(new, bool)].copy()
+    for _, group in measured.groupby("lineage"):
+        admitted = lineages[int(group["lineage"].iloc[0])].take(group, n_parents)
         full = admitted.index[~admitted]
         measured.loc[full, "refused"] = FULL_SCAFFOLD
         measured.loc[full, "score"] = 0.0

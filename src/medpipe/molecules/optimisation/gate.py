@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from medpipe.core.errors import InputError
-from medpipe.molecules.optimisation.params import PropertyParams
+from medpipe.molecules.optimisation.params import PropertyModelsParams, PropertyParams
+
+if TYPE_CHECKING:
+    from medpipe.molecules.properties.model import PropertyModel
 
 
 class PropertyGate:
@@ -24,9 +28,6 @@ class PropertyGate:
     """
 
     def __init__(self, name: str, params: PropertyParams, models: Path | None, n_jobs: int) -> None:
-        from medpipe.molecules.properties.model import KIND, PropertyModel
-        from medpipe.training.checkpoint import Checkpoint
-
         self._name, self._params, self._n_jobs = name, params, n_jobs
         if models is None:
             raise InputError(
@@ -36,7 +37,7 @@ class PropertyGate:
         path = models if models.is_file() else models / params.model
         if not path.is_file():
             raise InputError(f"scoring.components.{name}.model: no file {path}; run the pipeline properties first.")
-        self._model = PropertyModel.of(Checkpoint.load(path, KIND))
+        self._model = _load(path)
 
     def predict(self, smiles: Sequence[str]) -> tuple[npt.NDArray[np.float64], list[str]]:
         """Predictions (n,) in the property's unit, and for each why it is not to be trusted; empty where it is.
@@ -49,9 +50,9 @@ class PropertyGate:
         found = self._model.predict(smiles, self._n_jobs)
         task = self._params.task
         if task not in found:
-            known = [name for name in found if not name.endswith("_uncertainty") and name != "in_domain"]
+            known = [name for name in map(str, found) if not name.endswith("_uncertainty") and name != "in_domain"]
             raise InputError(
-                f"scoring.components.{self._name}.task: the model knows no {task!r}, only {', '.join(map(str, known))}."
+                f"scoring.components.{self._name}.task: the model knows no {task!r}, only {', '.join(known)}."
             )
         reasons = np.full(len(found), "", dtype=object)
         if self._params.max_uncertainty is not None:
@@ -59,3 +60,28 @@ class PropertyGate:
         if self._params.in_domain:
             reasons[~found["in_domain"].to_numpy(bool)] = f"{self._name}: outside the applicability domain"
         return found[task].to_numpy(np.float64), [str(why) for why in reasons]
+
+
+def _load(path: Path) -> "PropertyModel":
+    from medpipe.molecules.properties.model import KIND, PropertyModel
+    from medpipe.training.checkpoint import Checkpoint
+
+    return PropertyModel.of(Checkpoint.load(path, KIND))
+
+
+def provide_models(params: PropertyModelsParams, nothing: Path) -> Path:
+    """Where the property models lie.
+
+    Args:
+        params: What the user says.
+        nothing: An empty folder, for a score that needs none.
+
+    Raises:
+        InputError: There is nothing at that path.
+    """
+    if params.path is None:
+        return nothing
+    path = Path(params.path).expanduser()
+    if not path.exists():
+        raise InputError(f"property_models.path: {path} is not there; run the pipeline properties, or name its model.")
+    return path

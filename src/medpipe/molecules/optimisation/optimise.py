@@ -9,7 +9,7 @@ import pandas as pd
 from medpipe.core.errors import InputError
 from medpipe.core.fingerprint import digest, digest_path
 from medpipe.molecules.generation.sampler import KIND
-from medpipe.molecules.optimisation.evolution import FROM_SCRATCH, Mutation, evolve
+from medpipe.molecules.optimisation.evolution import Mutation, evolve
 from medpipe.molecules.optimisation.journal import Journal
 from medpipe.molecules.optimisation.params import OptimiseParams
 from medpipe.molecules.optimisation.results import rank, summarise
@@ -54,9 +54,8 @@ def optimise(
     Raises:
         InputError: The generator is of a family that the method cannot use, or the method cannot begin with molecules.
     """
-    if checkpoint.kind != KIND:
-        raise InputError(f"checkpoint: its kind is {checkpoint.kind!r}, expected {KIND!r}; give what train_gan made.")
     given = starts["smiles"].tolist()
+    check_method(checkpoint, params, from_scratch=not given)
     scorer = Scorer(params.scoring, models)
     key = digest(
         "optimise", params, given, checkpoint.fingerprint(), "" if models is None else digest_path(models, None)
@@ -64,11 +63,6 @@ def optimise(
     if params.method == "policy":
         from medpipe.molecules.optimisation.tune import tune
 
-        if given:
-            raise InputError(
-                f"optimise.method: policy begins from scratch, not with {len(given)} molecules; set "
-                "optimise_start.kind=scratch, or take the method completion."
-            )
         found, history, tuned = tune(checkpoint, scorer, params, work_dir / "policy", key)
     else:
         journal = Journal(work_dir, key)
@@ -80,6 +74,28 @@ def optimise(
     metrics = summarise(found, table, history, params)
     _report(metrics, from_scratch=not given)
     return Optimised(table, metrics, history, tuned)
+
+
+def check_method(checkpoint: Checkpoint, params: OptimiseParams, *, from_scratch: bool) -> None:
+    """Refuses at once what cannot be done with a generator.
+
+    Raises:
+        InputError: The checkpoint is no generator or of a family that the method cannot use, or the method cannot begin
+            with given molecules.
+    """
+    if checkpoint.kind != KIND:
+        raise InputError(f"checkpoint: its kind is {checkpoint.kind!r}, expected {KIND!r}; give what train_gan made.")
+    family, needed = checkpoint.params.get("family"), "latent" if params.method == "latent" else "sequence"
+    if family != needed:
+        raise InputError(
+            f"optimise.method: {params.method} needs a generator of the family {needed}, this one is of {family!r}; "
+            f"train one with train_gan.family={needed}, or choose another method."
+        )
+    if params.method == "policy" and not from_scratch:
+        raise InputError(
+            "optimise.method: policy begins from scratch, not with given molecules; set optimise_start.kind=scratch, "
+            "or take the method completion."
+        )
 
 
 def _mutation(checkpoint: Checkpoint, params: OptimiseParams) -> Mutation:
@@ -107,6 +123,3 @@ def _report(metrics: dict[str, float], from_scratch: bool) -> None:
         "Of %d molecules drawn %d were measured, %d of them refused",
         metrics["drawn"], metrics["scored"], metrics["gated"],
     )  # fmt: skip
-
-
-__all__ = ["FROM_SCRATCH", "Optimised", "optimise"]

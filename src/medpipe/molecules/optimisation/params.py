@@ -257,6 +257,16 @@ class StartParams(Params):
         return self
 
 
+class PropertyModelsParams(Params):
+    """Where trained property models lie.
+
+    Attributes:
+        path: Folder with checkpoints of the pipeline ``properties``, or one such file; None where the score needs none.
+    """
+
+    path: str | None = None
+
+
 class OptimiseParams(Params):
     """How better molecules are looked for.
 

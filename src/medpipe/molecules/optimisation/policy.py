@@ -71,11 +71,11 @@ class PolicyTuning(pl.LightningModule):
         remembered = self._recall(np.random.default_rng([self._hyper.trainer.seed, step]))
         self._remember(tokens, worth)
         said = _stack([*tokens, *[one for _, one in remembered]])
-        worth = torch.tensor([*worth, *[score for score, _ in remembered]], device=self.device)
+        goal = self._hyper.sigma * torch.tensor([*worth, *[score for score, _ in remembered]], device=self.device)
         noise = torch.cat([noise, torch.randn((len(remembered), noise.shape[1]), generator=random, device=self.device)])
         likelihood = _log_likelihood(self.agent, said, noise)
         with torch.no_grad():
-            augmented = _log_likelihood(self.prior, said, noise) + self._hyper.sigma * worth
+            augmented = _log_likelihood(self.prior, said, noise) + goal
         return ((augmented - likelihood) ** 2).mean()
 
     def table(self) -> pd.DataFrame:
@@ -116,7 +116,7 @@ class PolicyTuning(pl.LightningModule):
 
     def _recall(self, rng: np.random.Generator) -> list[tuple[float, Tensor]]:
         n = min(self._hyper.replay_batch, len(self._replay))
-        chosen = rng.choice(len(self._replay), n, replace=False) if n else []
+        chosen = rng.permutation(len(self._replay))[:n]
         return [(self._replay[i][0], torch.tensor(self._replay[i][1], device=self.device)) for i in chosen]
 
     def _remember(self, tokens: Tensor, worth: list[float]) -> None:

@@ -60,7 +60,7 @@ def summarise(
     begun = table[(table["rank"] == 0)]
     aims = list(params.scoring.components)
     if len(begun):
-        best = table.sort_values("rank").groupby("start").nth([0, 1]).groupby("start").last()
+        best = table[table["rank"] <= 1].groupby("start").tail(1).set_index("start", drop=False)
         metrics = _improvement(begun.set_index("start"), best, params) | _aims(begun, best, aims)
     else:
         best = table

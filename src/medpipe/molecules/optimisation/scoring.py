@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -182,7 +183,7 @@ def _measure_of(aim: Component) -> Measure:
 
 
 @cache
-def _fingerprint(smiles: str) -> object:
+def _fingerprint(smiles: str) -> Any:
     molecule = read(smiles)
     if molecule is None:
         raise InputError(f"start {smiles[:80]!r}: not a molecule.")

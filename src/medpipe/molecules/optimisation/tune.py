@@ -1,10 +1,10 @@
 """Fine-tuning of a sequence generator on a score, from checkpoint to checkpoint."""
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
-from medpipe.core.errors import InputError
 from medpipe.molecules.generation.sequence.networks import rebuild_generator
 from medpipe.molecules.generation.sequence.sampler import SequenceSampler
 from medpipe.molecules.optimisation.params import OptimiseParams
@@ -28,26 +28,21 @@ def tune(
 
     Returns:
         All distinct molecules that were measured, as `evolve` gives them; the history; the tuned generator.
-
-    Raises:
-        InputError: The generator is of another family.
     """
-    if (family := checkpoint.params.get("family")) != "sequence":
-        raise InputError(
-            f"generator_checkpoint: its family is {family!r}; method policy fine-tunes the family sequence: train one "
-            "with train_gan.family=sequence."
-        )
     (agent, vocabulary), (prior, _) = rebuild_generator(checkpoint), rebuild_generator(checkpoint)
     longest = SequenceSampler(checkpoint).max_tokens
     tuning = PolicyTuning(agent, prior, vocabulary, longest, scorer, params.policy, params.diversity)
-    history = fit(
-        tuning,
-        Steps(tuning),
-        params=params.policy.trainer,
-        work_dir=work_dir,
-        run_key=key,
-        description="Fine-tuning the generator",
-    )
+    with warnings.catch_warnings():
+        # Dropout is off on purpose: likelihoods must be those of the draw.
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
+        history = fit(
+            tuning,
+            Steps(tuning),
+            params=params.policy.trainer,
+            work_dir=work_dir,
+            run_key=key,
+            description="Fine-tuning the generator",
+        )
     provenance = checkpoint.provenance | {
         "tuned": params.model_dump(mode="json"),
         "tuned_from": checkpoint.fingerprint(),

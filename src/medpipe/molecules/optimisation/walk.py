@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from medpipe.core.errors import InputError
 from medpipe.molecules.generation.latent.model import load_latent_model
 from medpipe.molecules.optimisation.known import encode_known
 from medpipe.molecules.optimisation.params import WalkParams
@@ -24,17 +23,9 @@ class LatentWalk:
         checkpoint: A generator of the latent family.
         params: How far a step goes.
         device: Where the model runs.
-
-    Raises:
-        InputError: The checkpoint is of another family.
     """
 
     def __init__(self, checkpoint: Checkpoint, params: WalkParams, device: torch.device) -> None:
-        if (family := checkpoint.params.get("family")) != "latent":
-            raise InputError(
-                f"generator_checkpoint: its family is {family!r}; method latent walks the space of the family latent: "
-                "train one with train_gan.family=latent, or choose method completion."
-            )
         self._model, self._params, self._device = load_latent_model(checkpoint).to(device), params, device
 
     def __call__(self, parents: Sequence[str], seed: int) -> list[str]:
