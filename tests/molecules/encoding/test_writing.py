@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from medpipe.core.errors import InputError
+from medpipe.molecules.encoding.notation import Notation
 from medpipe.molecules.encoding.tokens import Vocabulary
 from medpipe.molecules.encoding.writing import random_writings
 
@@ -15,7 +18,7 @@ def test_any_writing_of_a_molecule_is_encoded_and_comes_back(molecules: list[str
     """The molecule is the same whatever the order of its atoms, the notation and the merges."""
     smiles = data.draw(st.sampled_from(molecules))
     seed = data.draw(st.integers(0, 2**32))
-    notation = data.draw(st.sampled_from(["smiles", "selfies"]))
+    notation = data.draw(st.sampled_from(get_args(Notation)))
     writings = random_writings(smiles, 3, np.random.default_rng(seed))
     vocabulary = Vocabulary.learn(writings, data.draw(st.integers(0, 20)), notation)
     assert {Chem.CanonSmiles(vocabulary.decode(vocabulary.encode(one))) for one in writings} == {smiles}
