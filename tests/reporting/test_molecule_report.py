@@ -69,6 +69,8 @@ def test_the_report_tells_what_was_drawn_and_how(html: str) -> None:
     text = " ".join(Elements(html).text)
     assert "10 strings drawn at temperature 0.9, 9 valid, 8 distinct molecules" in text
     assert '"seed": 7' in text
+    assert "none was made or tested" in text
+    assert "patient" not in text
 
 
 def test_a_generator_of_nothing_valid_has_a_report(results: GeneratorResults) -> None:

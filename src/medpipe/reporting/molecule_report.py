@@ -22,6 +22,10 @@ from medpipe.reporting.page import Block, Figure, Page, Section, figure_uri, ren
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
+_NOTICE = (
+    "Made by medpipe for research. The molecules are drawn by a computer: none was made or tested, and whether they can "
+    "be, or are safe, is unknown."
+)
 _GRID_COLUMNS = 4  # as many as can be read on a page
 
 
@@ -68,7 +72,7 @@ def molecule_report(results: GeneratorResults, *, title: str = "New molecules: w
         _training(results),
         Section("Counts", [fates_table(results.counts), splits_table(results.splits), rejects_table(results.rejected)]),
     ]
-    return render(Page(title, _subtitle(results), tiles(results.metrics), sections, None, results.provenance))
+    return render(Page(title, _subtitle(results), tiles(results.metrics), sections, None, results.provenance, _NOTICE))
 
 
 def _subtitle(results: GeneratorResults) -> str:

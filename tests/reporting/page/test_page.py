@@ -40,7 +40,7 @@ def page(text: str) -> Page:
         Gallery(text, []),
     ]
     section = Section(text, blocks, text)
-    return Page(text, text, [Tile(text, text, text, text)], [section], Viewer([scan], text), {text: [text]})
+    return Page(text, text, [Tile(text, text, text, text)], [section], Viewer([scan], text), {text: [text]}, text)
 
 
 def test_every_text_is_escaped():

@@ -207,6 +207,12 @@ class Viewer:
     note: str = ""
 
 
+SCANS_NOTICE = (
+    "Made by medpipe for research; not a medical device. Scans are named by the uid of their series; the page holds no "
+    "name or number of a patient."
+)
+
+
 @dataclass(frozen=True)
 class Page:
     """All of a page.
@@ -218,6 +224,7 @@ class Page:
         sections: Content.
         viewer: Slice viewer, shown after the sections; None for none.
         provenance: JSON-able: parameters, fingerprints, versions; in the footer.
+        notice: What the page is for and what it leaves out; in the footer.
     """
 
     title: str
@@ -226,3 +233,4 @@ class Page:
     sections: Sequence[Section] = ()
     viewer: Viewer | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    notice: str = SCANS_NOTICE
