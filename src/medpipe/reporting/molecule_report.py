@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 _NOTICE = (
-    "Made by medpipe for research. The molecules are drawn by a computer: none was made or tested, and whether they can "
-    "be, or are safe, is unknown."
+    "Made by medpipe for research. The molecules are drawn by a computer: none was made or tested, and whether they "
+    "can be made, or are safe, is unknown."
 )
 _GRID_COLUMNS = 4  # as many as can be read on a page
 
