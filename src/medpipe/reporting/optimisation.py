@@ -43,7 +43,7 @@ def optimised_molecules(table: pd.DataFrame) -> "Figure":
     for row in shown.itertuples():
         smiles += [str(row.start), str(row.smiles)]
         legends += [f"start, score {row.start_score:.2f}", f"score {row.score:.2f}, similarity {row.similarity:.2f}"]
-    title = f"{len(shown)} of {(table['rank'] == 0).sum()} starts, each beside its best molecule: highest scores"
+    title = f"{len(shown)} of {(table['rank'] == 0).sum()} starts, each beside its best molecule"
     return structure_grid(smiles, legends, columns=2 * _PAIRS_A_ROW, title=title)
 
 
@@ -62,9 +62,10 @@ def optimisation_course(history: pd.DataFrame) -> "Figure":
     score.plot(course.index, course["best_score"], color=_BEST, linewidth=2, label="best so far")
     score.plot(course.index, course["mean_score"], color=_MEAN, linewidth=2, label="measured at this step")
     score.set_ylabel("mean score")
-    score.legend(frameon=False)
+    score.legend(frameon=False, loc="lower right")
     diversity.plot(course.index, course["internal_diversity"], color=_BEST, linewidth=2)
     diversity.set_ylabel("internal diversity of the best")
+    diversity.set_ylim(0, 1)
     for name, (label, colour) in _LOSSES.items():
         if name in course and (course[name] > 0).any():
             losses.plot(course.index, 100 * course[name] / course["drawn"], color=colour, linewidth=2, label=label)

@@ -1,7 +1,6 @@
 """Generations of children: of the best molecules so far some are changed by a network, and the best of all go on."""
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,8 +16,6 @@ from medpipe.molecules.optimisation.scoring import INVALID, UNLIKE, Scorer
 
 FROM_SCRATCH = ""
 FULL_SCAFFOLD = "scaffold is full"
-
-_logger = logging.getLogger(__name__)
 
 
 class Mutation(Protocol):
@@ -114,9 +111,6 @@ def evolve(
         taken.append(_take(rows.assign(step=step), lineages, params.parents))
         history.add(step, _describe(rows, taken[-1], lineages))
     return pd.concat(taken, ignore_index=True), history.table()
-
-
-Make = Callable[[Scorer, np.random.Generator], pd.DataFrame]
 
 
 @dataclass
