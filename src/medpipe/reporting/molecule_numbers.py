@@ -30,6 +30,7 @@ FATES = {
     "dropped_valence": "invalid: an atom with too many bonds",
     "dropped_aromaticity": "invalid: an aromatic ring that cannot be",
     "dropped_empty": "invalid: empty",
+    "dropped_length": "invalid: too long to be read",
     "dropped_other": "invalid otherwise",
 }
 """Count of `medpipe.molecules.generation.novel` to what it counts."""
