@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medpipe.reporting.molecule_numbers import fates_table, measures_table, memory_table, number, rejects_table, tiles
+from medpipe.molecules.generation.novel import DROPPED
+from medpipe.molecules.metrics.validity import REASONS
+from medpipe.reporting.molecule_numbers import (
+    FATES,
+    fates_table,
+    measures_table,
+    memory_table,
+    number,
+    rejects_table,
+    tiles,
+)
 from medpipe.reporting.molecule_report import GeneratorResults, molecule_report
 from tests.reporting.page.browser import Elements
 
@@ -113,6 +123,10 @@ def test_test_molecules_stand_beside_what_was_learnt_by_heart() -> None:
 def test_fates_and_rejects_are_counted(results: GeneratorResults) -> None:
     assert [row[1:] for row in fates_table(COUNTS).rows] == [["7", "70.0 %"], *[["1", "10.0 %"]] * 3]
     assert [row[:2] for row in rejects_table(results.rejected).rows] == [["salt", "2"], ["empty", "1"]]
+
+
+def test_every_reason_to_drop_a_string_is_told() -> None:
+    assert {f"dropped_{reason}" for reason in (*REASONS, *DROPPED)} | {"n_kept"} == set(FATES)
 
 
 @pytest.mark.parametrize(
