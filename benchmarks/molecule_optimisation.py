@@ -150,13 +150,14 @@ def _search(
         mutation = RandomSelfies(train)
     key = digest(task, method, starts, params, checkpoint.fingerprint(), options.seed)
     journal = Journal(options.work / f"{task}-{method}-{options.split}", key)
+    goes_on = journal.recall(0) is not None
     begun = time.process_time()
     found, history = evolve(starts, mutation, scorer, params, DiversityParams(bucket_size=0), options.seed, journal)
     cpu_s = time.process_time() - begun
     counts = history.groupby("name")["value"].sum()
     n = len(starts)
     return _judge(task, found, starts) | {
-        "cpu_s": cpu_s,
+        "cpu_s": None if goes_on else cpu_s,  # of a search that was killed only a part would be known
         "drawn_per_start": counts["drawn"] / n,
         "invalid_per_start": counts["invalid"] / n,
         "unlike_per_start": counts["unlike_start"] / n,
