@@ -7,12 +7,14 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+_LOOK_EVERY_S = 0.5
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -91,8 +93,39 @@ def _reset_peak() -> None:
         return
 
 
+def watched(script: Path, task: str, **arguments: Any) -> dict[str, Any]:
+    """``in_fresh_process`` for work that uses all cores: as many threads and processes as it takes.
+
+    Returns:
+        What it prints as its last line, and ``process_wall_s``, ``cpu_s`` and ``peak_gb`` of the process with all its
+        descendants from start to end, looked at twice a second.
+    """
+    command = [sys.executable, str(script), task, json.dumps(arguments)]
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=errors)
+        peak_gb, cpu_s = 0.0, dict[int, float]()
+        while process.poll() is None:
+            tree = _tree(process.pid)
+            peak_gb = max(peak_gb, _pss_gb(tree))
+            cpu_s |= {member: used for member in tree if (used := _used_cpu_s(member)) is not None}
+            time.sleep(_LOOK_EVERY_S)
+        wall_s = time.perf_counter() - start
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode:
+            raise SystemExit(f"{task} failed:\n{errors.read()[-4000:]}")
+        told: dict[str, Any] = json.loads(output.read().strip().splitlines()[-1])
+    return told | {"process_wall_s": wall_s, "cpu_s": sum(cpu_s.values()), "peak_gb": peak_gb}
+
+
 def tree_pss_gb(root: int) -> tuple[float, int]:
     """Memory of a process and its descendants, shared pages split among them (PSS), and how many they are."""
+    tree = _tree(root)
+    return _pss_gb(tree), len(tree)
+
+
+def _tree(root: int) -> set[int]:
     parent_of = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -104,14 +137,27 @@ def tree_pss_gb(root: int) -> tuple[float, int]:
     while grown:
         grown = bool(new := {child for child, parent in parent_of.items() if parent in tree} - tree)
         tree |= new
+    return tree
+
+
+def _pss_gb(processes: Iterable[int]) -> float:
     total = 0
-    for process in tree:
+    for process in processes:
         try:
             lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
         except OSError:
             continue
         total += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
-    return total * 1024 / 1e9, len(tree)
+    return total * 1024 / 1e9
+
+
+def _used_cpu_s(process: int) -> float | None:
+    """User and system time so far (``proc(5)``, fields 14 and 15); None for a process that has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

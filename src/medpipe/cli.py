@@ -45,6 +45,7 @@ cli.add_command(run)
 @click.option("--train", help="Molecules the generator has seen: a file, or 'moses'. Without it there is no novelty.")
 @click.option("--reference", type=click.Path(path_type=Path), help="Molecules to compare with; else MOSES's test sets.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for metrics, profile and pictures.")
+@click.option("--fcd/--no-fcd", default=True, help="Whether to tell the Fréchet ChemNet distance, the slowest measure.")
 @click.option("--n-jobs", default=-1, show_default=True, help="Processes and threads; -1 is one a core.")
 @click.option("--device", default="auto", show_default=True, help="Where ChemNet runs: auto, cpu, cuda, cuda:1.")
 @click.option(
@@ -60,6 +61,7 @@ def score_molecules(
     train: str | None,
     reference: Path | None,
     output: Path | None,
+    fcd: bool,
     n_jobs: int,
     device: str,
     cache: Path,
@@ -76,7 +78,7 @@ def score_molecules(
     from medpipe.reporting.scores import score_table
 
     try:
-        params = ScoreParams(n_jobs=n_jobs, device=device)
+        params = ScoreParams(n_jobs=n_jobs, device=device, fcd=fcd)
         scored = score_file(file, column=column, train=train, reference=reference, cache=cache, params=params)
     except InputError as error:
         raise click.ClickException(str(error)) from error

@@ -8,6 +8,7 @@ from medpipe.molecules.metrics.validity import REASONS, canonical_smiles, invali
 
 INVALID = {
     "": "empty",
+    "C" * 3000: "length",
     "C1CC": "syntax",
     "CC(C": "syntax",
     "hello": "syntax",

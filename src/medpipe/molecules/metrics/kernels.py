@@ -9,7 +9,7 @@ from numba.extending import intrinsic
 
 from medpipe.molecules.metrics.fingerprints import N_BITS, N_WORDS
 
-_HALF = N_WORDS // 2
+_HEAD = 4  # words that are looked at first
 _ROUNDING = 1e-9  # far below the least step of best * bits / (1 + best), far above its rounding error
 
 
@@ -43,10 +43,10 @@ def bit_counts(fingerprints: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 
 @njit(nogil=True, cache=True)
 def tail_counts(fingerprints: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Number of ones in the second half of each fingerprint, (n,)."""
+    """Number of ones behind the first words of each fingerprint, (n,)."""
     counts = np.empty(len(fingerprints), dtype=np.int64)
     for i in range(len(fingerprints)):
-        counts[i] = _common(fingerprints[i], fingerprints[i], _HALF, N_WORDS)
+        counts[i] = _common(fingerprints[i], fingerprints[i], _HEAD, N_WORDS)
     return counts
 
 
@@ -64,7 +64,7 @@ def nearest_rows(
         queries: (n, 16), best sorted by their number of bits: queries that follow each other then read the same rows.
         query_bits: Ones in each query, (n,).
         references: (m, 16), sorted by their number of ones.
-        tails: Ones in the second half of each reference, (m,), by ``tail_counts``.
+        tails: Ones behind the first words of each reference, (m,), by ``tail_counts``.
         starts: Row of ``references`` where those with k ones begin, for k = 0 .. N_BITS + 1.
     """
     best = np.full(len(queries), -1.0)
@@ -124,16 +124,16 @@ def _best_of_bucket(
 ) -> tuple[float, int]:
     """Looks through references that all have ``other`` ones: the most common bits is the highest similarity.
 
-    c common bits beat ``best`` if c / (ones + other - c) > best. Once half of the words cannot lead to more common bits
-    than the best so far, the other half is not read.
+    c common bits beat ``best`` if c / (ones + other - c) > best. Where the first words cannot lead to more common bits
+    than the best so far, the others are not read.
     """
     most = int(np.floor(best * (ones + other) / (1 + best) + _ROUNDING)) if best >= 0 else -1
     row = -1
-    tail = _common(query, query, _HALF, N_WORDS)
+    tail = _common(query, query, _HEAD, N_WORDS)
     for i in range(first, last):
-        common = _common(query, references[i], 0, _HALF)
+        common = _common(query, references[i], 0, _HEAD)
         if common + min(tail, tails[i]) > most:
-            common += _common(query, references[i], _HALF, N_WORDS)
+            common += _common(query, references[i], _HEAD, N_WORDS)
             if common > most:
                 most = common
                 row = i

@@ -2,8 +2,13 @@
 
 from typing import Any
 
+LONGEST = 2000
+"""Characters of the longest string that is read. No small molecule needs as many, and the pairwise distances of the
+atoms of an endless line would fill the memory."""
+
 REASONS = {
     "empty": "no atom was written",
+    "length": f"more than {LONGEST:,} characters",
     "syntax": "not SMILES: an open ring or branch, or a character out of place",
     "valence": "an atom with more bonds than it can have",
     "aromaticity": "an aromatic ring that has no alternating bonds",
@@ -21,12 +26,12 @@ _OF_PROBLEM = {
 def read_valid(smiles: str) -> Any:
     """RDKit molecule of a string that MOSES calls valid; None otherwise.
 
-    A valid string is not empty, RDKit parses it, and the molecule passes a second sanitization: a few parse, but fail
-    that one.
+    A valid string is not empty and has at most ``LONGEST`` characters, RDKit parses it, and the molecule passes a
+    second sanitization: a few parse, but fail that one.
     """
     from rdkit import Chem
 
-    if not smiles or (mol := Chem.MolFromSmiles(smiles)) is None or mol.GetNumAtoms() == 0:
+    if not 0 < len(smiles) <= LONGEST or (mol := Chem.MolFromSmiles(smiles)) is None or mol.GetNumAtoms() == 0:
         return None
     try:
         Chem.SanitizeMol(mol)
@@ -53,6 +58,8 @@ def invalid_reason(smiles: str) -> str:
 
     if not smiles:
         return "empty"
+    if len(smiles) > LONGEST:
+        return "length"
     if (mol := Chem.MolFromSmiles(smiles, sanitize=False)) is None:
         return "syntax"
     if mol.GetNumAtoms() == 0:
