@@ -33,7 +33,7 @@ class GraphDiscriminatorParams(Params):
 
 
 class GraphParams(Params):
-    """The graph family.
+    """The graph family; ``trainer.max_steps`` are the control's, by likelihood.
 
     Attributes:
         max_atoms: Heavy atoms of the largest molecule; larger ones are left out and counted.

@@ -32,7 +32,7 @@ class PriorParams(Params):
 
 
 class LatentParams(Params):
-    """The latent family.
+    """The latent family; ``trainer.max_steps`` are the autoencoder's, ``adversarial.steps`` come after them.
 
     Attributes:
         encoder: Shape of the encoder.
