@@ -21,6 +21,9 @@ Where not said otherwise repeated molecules count each time. ``name_low`` and ``
 resampling the molecules (``bootstrap``). ``name_floor`` is what as many training molecules score, ``name_of_test`` what
 molecules of the reference score that nobody has seen (``training``). A measure that does not exist (all strings
 invalid, no scaffold at all, one molecule for FCD) is absent: no NaN is reported.
+
+Where MOSES itself is wrong: with today's SciPy (1.17) its Frag and Scaf multiply sums of squares as 64-bit integers,
+which overflow for large sets; the number is wrong, with a warning at most. Counts are floating point numbers here.
 """
 
 from collections.abc import Callable, Sequence
