@@ -5,8 +5,9 @@
 
 The losses of a family have the same number of steps; the control of the family has what `train_gan` says of it. All is
 measured on molecules drawn from each, against molecules of val, never of test; those of the graph family are compared
-with val molecules of its size. Combinations already in the results file are left as they are and the others added, so
-that the table can be made in pieces; ``--anew`` starts over.
+with val molecules of its size. Combinations already in the results file, of the same budget, are left as they are and
+the others added, so that the table can be made in pieces; ``--anew`` starts over. All of it takes about half an hour
+on an idle core.
 """
 
 import argparse
@@ -68,7 +69,8 @@ def main() -> None:
     torch.set_num_threads(1)
     smiles = pd.read_parquet(options.smiles)
     train, val = (smiles.smiles[smiles.split == split].tolist() for split in ("train", "val"))
-    rows = [] if options.anew else _earlier()
+    budget = {"samples": options.samples, "temperatures": TEMPERATURES, "steps_factor": options.steps_factor}
+    rows = [] if options.anew else _earlier(budget)
     for family in options.families:
         losses = [loss for loss in options.losses if not any(r["family"] == family and r["loss"] == loss for r in rows)]
         if not losses:
@@ -84,7 +86,7 @@ def main() -> None:
                 cost = {"train_s": time.perf_counter() - start, "train_cpu_s": time.process_time() - cpu}
                 rows += _rows(family, loss, trained, params, options.samples, train, reference, cost, rows)
                 _show(rows)
-                file = save(NAME, {"samples": options.samples, "temperatures": TEMPERATURES, "rows": rows})
+                file = save(NAME, {**budget, "rows": rows})
                 print(f"\n{file}")
 
 
@@ -146,9 +148,13 @@ def _measure(checkpoint: Checkpoint, family: str, n: int, train: list[str], refe
     return {name: metrics[name] for name in METRICS if name in metrics} | {"n_distinct": metrics["n_distinct"]}
 
 
-def _earlier() -> list[dict[str, Any]]:
-    files = sorted(RESULTS.glob(f"{NAME}_*.json"))
-    return json.loads(files[0].read_text(encoding="utf-8"))["rows"] if files else []
+def _earlier(budget: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the results file, if they had the same budget."""
+    for file in RESULTS.glob(f"{NAME}_*.json"):
+        result = json.loads(file.read_text(encoding="utf-8"))
+        if {key: result.get(key) for key in budget} == budget:
+            return list(result["rows"])
+    return []
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
