@@ -52,6 +52,11 @@ def test_the_map_tells_what_its_neighbours_say() -> None:
     ]
 
 
+def test_a_map_of_one_place_has_an_area() -> None:
+    axis = space_map(space(0.5).assign(x=3.0)).axes[0]
+    assert (axis.get_xlim(), axis.get_ylim()) == ((2.0, 4.0), (-1.0, 1.0))
+
+
 def test_a_map_of_nothing_says_so() -> None:
     assert "no molecule" in space_map(space(0.5).iloc[:0]).texts[0].get_text()
     assert verdict(space(0.5).iloc[:0]) == "There is no map."

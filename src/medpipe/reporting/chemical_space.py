@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _COLOURS = {"generated": "#D55E00", "reference": "#0072B2"}
 _BEHIND = "#C8CCD2"
 _SIZE = (11.0, 5.9)
+_MARGIN = 1.06  # of the map around its outermost points
 CAPTION = (
     "Each point is a molecule; near points have similar Morgan fingerprints. Distances between far groups and the axes "
     "mean nothing, and two sets that share a map may still differ: the measures tell."
@@ -33,6 +34,11 @@ def space_map(space: pd.DataFrame, *, reference_name: str = "test molecules") ->
         return figure
     names = {"generated": "generated molecules", "reference": reference_name}
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
+    places = space[["x", "y"]].to_numpy()
+    low, high = places.min(0), places.max(0)
+    reach = _MARGIN * float((high - low).max()) / 2 or 1.0  # of a square that has room for all, one point among them
+    (left, bottom), (right, top) = (low + high) / 2 - reach, (low + high) / 2 + reach
+    axes[0].set(xlim=(left, right), ylim=(bottom, top))
     for axis, front, behind in zip(axes, names, reversed(names), strict=True):
         _scatter(axis, space[space["set"] == behind], _BEHIND)
         shown = space[space["set"] == front]
