@@ -59,6 +59,8 @@ def train_and_test(folder: Path, name: str, seed: int, members: int, steps: int,
     checkpoint, _ = train_properties(table, params, work)
     metrics, _ = evaluate_properties(checkpoint, table, EvaluatePropertiesParams(n_bootstraps=0))
     return {
+        "members": members,
+        "steps": steps,
         "metrics": metrics,
         "network_weight": checkpoint.params["network_weight"],
         "molecules": table["split"].value_counts().to_dict(),
@@ -78,7 +80,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where trainings are kept: a stopped run goes on from there")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        report(run(arguments, arguments.work or Path(temporary)), arguments.members, arguments.steps)
+        report(run(arguments, arguments.work or Path(temporary)))
 
 
 def run(arguments: argparse.Namespace, work: Path) -> dict[str, list[dict[str, Any]]]:
@@ -98,7 +100,7 @@ def run(arguments: argparse.Namespace, work: Path) -> dict[str, list[dict[str, A
     return found
 
 
-def report(found: dict[str, list[dict[str, Any]]], members: int, steps: int) -> None:
+def report(found: dict[str, list[dict[str, Any]]]) -> None:
     """Prints the table and writes the file."""
     rows, summary = [], {}
     for name, results in found.items():
@@ -117,8 +119,8 @@ def report(found: dict[str, list[dict[str, Any]]], members: int, steps: int) -> 
         rows.append([name, dataset.split, dataset.measure, len(results), *cells, aim, "yes" if met else "no", cpu_s])
         summary[name] = {**dataset._asdict(), "mean_and_deviation": spread, "runs": results}
     columns = ["dataset", "split", "measure", "seeds", *MODELS, "aim", "met", "CPU s a seed"]
-    measure.print_table(f"Test, mean ± deviation over seeds; {members} network(s) a model", columns, rows)
-    print(measure.save("molecule_properties", {"members": members, "steps": steps, **summary}))
+    measure.print_table("Test, mean ± deviation over seeds", columns, rows)
+    print(measure.save("molecule_properties", summary))
 
 
 if __name__ == "__main__":
