@@ -133,9 +133,7 @@ PROPERTY_PREDICTIONS = _table(
     }
 )
 
-OPTIMISATION_STARTS = _table(
-    {"smiles": Column("str", unique=True), "score": Column("float64", Check.in_range(0, 1))}
-)
+OPTIMISATION_STARTS = _table({"smiles": Column("str", unique=True), "score": Column("float64", Check.in_range(0, 1))})
 
 OPTIMISED = DataFrameSchema(  # and for each aim, named by the user, its score and ``<aim>_value``
     {
