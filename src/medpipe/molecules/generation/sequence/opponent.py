@@ -78,7 +78,12 @@ class Opponent(nn.Module, ABC):
         """
 
     def _worth(self, logits: Tensor) -> Tensor:
-        return rewards(self._loss, logits, self.real_mean)
+        """What verdicts earn. With ``minimax`` the logit itself, which estimates log p(real) / p(generated).
+
+        Its mean is the negative of KL(generated || real) (Poole et al., 2016), and unlike log D it does not fade where
+        a molecule looks real; on val it gave more validity and a better FCD.
+        """
+        return logits if self._loss.kind == "minimax" else rewards(self._loss, logits, self.real_mean)
 
 
 class TokenOpponent(Opponent):
