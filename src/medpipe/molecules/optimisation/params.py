@@ -168,9 +168,9 @@ class PolicyParams(Params):
         trainer: Steps, device, seed.
     """
 
-    sigma: PositiveFloat = 60.0
+    sigma: PositiveFloat = 100.0
     batch_size: PositiveInt = 64
-    learning_rate: PositiveFloat = 5e-4
+    learning_rate: PositiveFloat = 1e-3
     replay_size: PositiveInt = 100
     replay_batch: NonNegativeInt = 16
     trainer: TrainerParams = TrainerParams(max_steps=150, log_every_n_steps=5, checkpoint_every_n_steps=25)
