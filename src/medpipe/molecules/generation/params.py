@@ -65,8 +65,8 @@ class GanParams(Params):
         learning_rate: Highest learning rate of the generator.
         warm_up_steps: Steps in which the learning rate rises; it then falls to 0.
         weight_decay: AdamW's.
-        validate_every_n_steps: Steps of the generator between measurements of likelihood and sample validity; 0 measures
-            at the end of each stage only.
+        validate_every_n_steps: Steps of the generator between measurements of likelihood and sample validity; 0
+            measures at the end of each stage only.
         trainer: Steps of the generator, device, seed.
     """
 
