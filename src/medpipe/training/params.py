@@ -28,7 +28,7 @@ class TrainerParams(Params):
 
     Attributes:
         seed: Seed of weights, data order and augmentation.
-        max_steps: Optimizer steps in all; several optimizers count each of theirs.
+        max_steps: Optimizer steps in all; of a GAN those of its generator.
         accelerator: ``auto`` takes the GPU where there is one.
         devices: Number of devices on this host, or ``auto`` for all. Several train together, a process each (DDP).
         num_nodes: Hosts that train together (DDP). On each, the same command is started by ``torchrun`` or SLURM.
