@@ -1,10 +1,13 @@
 """A scratch copy of the project in which the real command line runs."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -24,17 +27,18 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "kedro", *arguments]
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Without the terminal's width, so that log lines are not wrapped."""
-    return {**os.environ, "COLUMNS": "300", "COVERAGE_RCFILE": str(PROJECT / "pyproject.toml"), **more}
+def environment(covered: bool = True, **more: str) -> dict[str, str]:
+    """Without the terminal's width, so that log lines are not wrapped; at full speed where coverage is not counted."""
+    kept = {name: value for name, value in os.environ.items() if covered or not name.startswith("COVERAGE_")}
+    return {**kept, "COLUMNS": "300", **more}
 
 
-def kedro(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def kedro(project: Path, *arguments: str, covered: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs a Kedro command in the project; output and errors together."""
     return subprocess.run(
         command(*arguments),
         cwd=project,
-        env=environment(**variables),
+        env=environment(covered, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -43,9 +47,27 @@ def kedro(project: Path, *arguments: str, **variables: str) -> subprocess.Comple
     )
 
 
+class Run(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        output: What it wrote on the terminal.
+        metrics: Content of its files of metrics, by their names.
+    """
+
+    output: str
+    metrics: dict[str, dict[str, float]]
+
+
+def run_to_the_end(project: Path, pipeline: str, **options: bool) -> Run:
+    """Runs a pipeline with conf/test."""
+    done = kedro(project, "run", f"--pipeline={pipeline}", "--env=test", **options)
+    assert done.returncode == 0, done.stdout
+    files = (project / "data" / "test" / "08_reporting").glob("*_metrics.json")
+    return Run(done.stdout, {file.name: json.loads(file.read_text()) for file in files})
+
+
 def nodes_that_ran(output: str) -> list[str]:
     """Names of the nodes that a run did not skip, from its log."""
-    import re
-
     started = re.findall(r"(\w+) \(\d+ of \d+\)(?!: unchanged)", output)
     return started

@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
-from tests.scratch import kedro, make_project, nodes_that_ran
+from tests.scratch import kedro, nodes_that_ran
 
 IMAGING = ["provide_ct", "ingest_ct", "preprocess", "train_cnn", "train_reducer", "detect", "evaluate"]
 TASKS = {
@@ -17,25 +17,6 @@ TASKS = {
 }
 MOLECULES = ["provide_smiles", "ingest_smiles", "encode", "train_gan", "sample", "score_novelty"]
 CONTROL = ["train_gan", "sample_control", "score_control", "compare_with_control"]
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    return make_project(tmp_path_factory.mktemp("end_to_end") / "project")
-
-
-@pytest.fixture(scope="module")
-def imaging(project):
-    done = kedro(project, "run", "--pipeline=imaging", "--env=test")
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def molecules(project):
-    done = kedro(project, "run", "--pipeline=molecules", "--env=test")
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def reporting(project, name):
@@ -48,7 +29,7 @@ def test_registry_lists_the_pipelines(project):
 
 
 def test_imaging_runs_in_order_and_measures(project, imaging):
-    ran = nodes_that_ran(imaging)
+    ran = nodes_that_ran(imaging.output)
     assert [name for name in ran if name in IMAGING] == IMAGING
     metrics = json.loads(reporting(project, "detection_metrics.json").read_text())
     assert 0 <= metrics["cpm_low"] <= metrics["cpm"] <= metrics["cpm_high"] <= 1
@@ -57,7 +38,7 @@ def test_imaging_runs_in_order_and_measures(project, imaging):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_other_tasks_run_in_order(imaging, task):
-    assert [name for name in nodes_that_ran(imaging) if name in TASKS[task]] == TASKS[task]
+    assert [name for name in nodes_that_ran(imaging.output) if name in TASKS[task]] == TASKS[task]
 
 
 def test_segmentation_and_classification_are_measured(project, imaging):
@@ -78,7 +59,7 @@ def test_the_report_is_one_page(project, imaging):
 
 @pytest.mark.parametrize("order", [MOLECULES, CONTROL])
 def test_molecules_run_in_order(molecules, order):
-    assert [name for name in nodes_that_ran(molecules) if name in order] == order
+    assert [name for name in nodes_that_ran(molecules.output) if name in order] == order
 
 
 def test_generator_and_control_are_measured_alike(project, molecules):
@@ -125,8 +106,8 @@ def test_molecules_draw(project, molecules, name):
 
 
 def test_summary_shows_nodes_and_results(imaging):
-    assert "What ran" in imaging
-    assert "detection_metrics: cpm" in imaging
+    assert "What ran" in imaging.output
+    assert "detection_metrics: cpm" in imaging.output
 
 
 def test_second_run_of_everything_does_no_work_twice(project, imaging, molecules):

@@ -14,11 +14,11 @@ from medpipe.reporting.molecule_numbers import (
     fates_table,
     measures_table,
     memory_table,
-    number,
     rejects_table,
     tiles,
 )
 from medpipe.reporting.molecule_report import GeneratorResults, molecule_report
+from medpipe.reporting.page import number
 from tests.reporting.page.browser import Elements
 
 METRICS = {

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from medpipe.reporting.page import Table, Tile
+from medpipe.reporting import page
+from medpipe.reporting.page import Table, Tile, number
 
 DEFINITIONS = {
     "cpm": ("CPM", "mean sensitivity at 1/8 to 8 false alarms a scan (LUNA16)"),
@@ -80,17 +81,7 @@ _ABBREVIATIONS = {
     "dice": "Dice",
     "hausdorff95": "Hausdorff 95",
 }
-_EXACT = 1e-9
 _SOURCE = "source_"
-
-
-def number(value: float) -> str:
-    """A number as the page shows it: counts whole, shares with three decimals, large values with one."""
-    if not np.isfinite(value):
-        return "–"
-    if abs(value - round(value)) < _EXACT and abs(value) >= 1.5:
-        return f"{value:.0f}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def measure(name: str, value: float) -> str:
@@ -104,9 +95,7 @@ def measure(name: str, value: float) -> str:
 
 def interval(metrics: Mapping[str, float], name: str) -> str:
     """The interval of a metric, "" where it has none."""
-    if f"{name}_low" not in metrics or f"{name}_high" not in metrics:
-        return ""
-    return f"{measure(name, metrics[f'{name}_low'])} to {measure(name, metrics[f'{name}_high'])}"
+    return page.interval(metrics, name, lambda value: measure(name, value))
 
 
 def label(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medpipe.reporting.page import Table, Tile
+from medpipe.reporting.page import Table, Tile, interval, number
 
 DEFINITIONS = {
     "valid": ("Valid", "of all strings as they came out, nothing filtered"),
@@ -43,21 +43,6 @@ MEMORY = {
 """Measure of memorisation to its definition in words."""
 FLOOR, UNSEEN = "_floor", "_of_test"
 """Endings of what as many train molecules score, and of what test molecules, which nobody has seen, score."""
-_WHOLE = 1e-9
-
-
-def number(value: float) -> str:
-    """Three decimals, one from ten on, whole numbers whole; a dash for what is missing."""
-    if not np.isfinite(value):
-        return "–"
-    if abs(value - round(value)) < _WHOLE and abs(value) >= 2:
-        return f"{value:,.0f}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def bounds(low: float, high: float) -> str:
-    """An interval, "" where there is none."""
-    return f"{number(low)} to {number(high)}" if np.isfinite(low) and np.isfinite(high) else ""
 
 
 def tiles(metrics: Mapping[str, float]) -> list[Tile]:
@@ -67,8 +52,7 @@ def tiles(metrics: Mapping[str, float]) -> list[Tile]:
         label, note = DEFINITIONS[name]
         if f"{name}{FLOOR}" in metrics:
             note = f"{note}; as many train molecules reach {number(metrics[f'{name}{FLOOR}'])}"
-        interval = bounds(metrics.get(f"{name}_low", np.nan), metrics.get(f"{name}_high", np.nan))
-        result.append(Tile(label, number(metrics[name]), interval, note))
+        result.append(Tile(label, number(metrics[name]), interval(metrics, name), note))
     return result
 
 
@@ -87,10 +71,10 @@ def _measure_row(row: Mapping[Any, Any], metrics: Mapping[str, float]) -> list[s
     return [
         row["metric"],
         number(row["generator"]),
-        bounds(row["generator_low"], row["generator_high"]),
+        interval(row, "generator"),
         number(metrics.get(f"{row['metric']}{FLOOR}", np.nan)),
         number(row["control"]),
-        bounds(row["control_low"], row["control_high"]),
+        interval(row, "control"),
         f"{round(row['difference'], 4) + 0.0:+.4f}",  # without the 0, tiny differences would be -0.0000
         row["verdict"] or "–",
     ]
@@ -102,7 +86,7 @@ def memory_table(metrics: Mapping[str, float]) -> Table:
         [
             text,
             number(metrics[name]),
-            bounds(metrics.get(f"{name}_low", np.nan), metrics.get(f"{name}_high", np.nan)),
+            interval(metrics, name),
             number(metrics.get(f"{name}{UNSEEN}", np.nan)),
         ]
         for name, text in MEMORY.items()

@@ -74,6 +74,7 @@ def read_molecules(
     *,
     n_jobs: int = -1,
     with_filters: bool = True,
+    with_quality: bool = True,
     with_physchem: bool = False,
     description: str = "reading molecules",
 ) -> Molecules:
@@ -87,6 +88,7 @@ def read_molecules(
         smiles: The strings as they came out.
         n_jobs: Processes.
         with_filters: Whether to apply the filters; else all count as passing.
+        with_quality: Whether to compute SA and QED; else they are NaN.
         with_physchem: Whether to describe the first ``guacamol.N_MOLECULES`` distinct strings for the KL score.
         description: What the user reads beside the progress bar.
     """
@@ -96,7 +98,10 @@ def read_molecules(
         for start in range(0, len(distinct), _CHUNK)
     ]
     described = parallel(
-        partial(_describe_chunk, with_filters=with_filters), chunks, n_jobs=n_jobs, description=description
+        partial(_describe_chunk, with_filters=with_filters, with_quality=with_quality),
+        chunks,
+        n_jobs=n_jobs,
+        description=description,
     )
     of_string = dict(zip(distinct, (one for chunk in described for one in chunk), strict=True))
     return _collect(len(smiles), (of_string[text] for text in smiles))
@@ -128,16 +133,20 @@ def _collect(n: int, descriptions: Iterator[Description | None]) -> Molecules:
     )
 
 
-def _describe_chunk(chunk: tuple[Sequence[str], bool], with_filters: bool) -> list[Description | None]:
+def _describe_chunk(
+    chunk: tuple[Sequence[str], bool], with_filters: bool, with_quality: bool
+) -> list[Description | None]:
     from rdkit import rdBase
 
     smiles, with_physchem = chunk
     with rdBase.BlockLogs():
-        return [describe(text, with_filters=with_filters, with_physchem=with_physchem) for text in smiles]
+        return [describe(text, with_filters, with_quality, with_physchem) for text in smiles]
 
 
-def describe(smiles: str, with_filters: bool = True, with_physchem: bool = False) -> Description | None:
-    """Describes the molecule of one SMILES string; None if it is invalid."""
+def describe(
+    smiles: str, with_filters: bool = True, with_quality: bool = True, with_physchem: bool = False
+) -> Description | None:
+    """Describes the molecule of one SMILES string; None if it is invalid. The rest is as in ``read_molecules``."""
     from rdkit import Chem
 
     if (read := read_valid(smiles)) is None:
@@ -146,12 +155,12 @@ def describe(smiles: str, with_filters: bool = True, with_physchem: bool = False
     mol = read if canonical == smiles else read_valid(canonical)
     if mol is None:
         return None
-    features = count_features(mol)
-    properties = molecule_properties(mol, features)
+    features = count_features(mol) if with_filters or with_quality else None
+    properties = molecule_properties(mol, features if with_quality else None)
     written = canonical if mol is read else str(Chem.MolToSmiles(mol))
     return Description(
         smiles=written,
-        passes_filters=not with_filters or passes_filters(mol, features, canonical),
+        passes_filters=features is None or not with_filters or passes_filters(mol, features, canonical),
         properties=properties,
         fingerprint=morgan(mol),
         fragments=tuple(brics_fragments(mol)),

@@ -29,12 +29,12 @@ def _structural_alerts() -> PatternScreen:
     return PatternScreen(QED.StructuralAlerts)
 
 
-def molecule_properties(mol: Any, features: Features) -> tuple[float, float, float, float]:
+def molecule_properties(mol: Any, features: Features | None) -> tuple[float, float, float, float]:
     """Crippen logP, SA (Ertl and Schuffenhauer 2009), QED (Bickerton et al. 2012) and weight in g/mol.
 
     Args:
         mol: RDKit molecule.
-        features: ``count_features(mol)``.
+        features: ``count_features(mol)``; None leaves out SA and QED, which take most of the time: they are NaN.
 
     Returns:
         Values in the order of ``PROPERTIES``.
@@ -43,6 +43,8 @@ def molecule_properties(mol: Any, features: Features) -> tuple[float, float, flo
 
     log_p, _ = rdMolDescriptors.CalcCrippenDescriptors(mol)
     weight = rdMolDescriptors._CalcMolWt(mol)
+    if features is None:
+        return log_p, math.nan, math.nan, weight
     return log_p, synthetic_accessibility(mol), drug_likeness(mol, features, log_p, weight), weight
 
 

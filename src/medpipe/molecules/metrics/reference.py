@@ -22,7 +22,7 @@ from medpipe.molecules.metrics.params import ScoreParams
 from medpipe.molecules.metrics.parse import Molecules, read_molecules
 from medpipe.molecules.metrics.properties import PROPERTIES
 
-DEFINITIONS = 1  # goes up when a definition changes, so that kept references are computed anew
+DEFINITIONS = 2  # goes up when a definition changes, so that kept references are computed anew
 SHIPPED = {"Test": "test_stats.npz", "TestSF": "test_scaffolds_stats.npz"}
 _ARRAYS, _COUNTS = "arrays.npz", "counts.json"
 _logger = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ class Reference:
         fingerprints: Packed Morgan fingerprints, (n, 16).
         fragments: How often each BRICS fragment occurs.
         scaffolds: How often each Murcko scaffold of two or more rings occurs.
-        properties: Values of logP, SA, QED and weight (g/mol), (n, 4).
+        properties: Values of logP, SA, QED and weight (g/mol), (n, 4); SA and QED are NaN where ``physchem`` was
+            computed, for molecules that are drawn to be compared with in other ways.
         chemnet: Mean and covariance of ChemNet's activations; None where they were not computed.
         physchem: The table of GuacaMol's KL score (``guacamol.measures``); None where it was not computed.
     """
@@ -106,6 +107,7 @@ def reference_of(
         smiles,
         n_jobs=n_jobs,
         with_filters=False,
+        with_quality=not with_physchem,
         with_physchem=with_physchem,
         description="reading reference molecules",
     )

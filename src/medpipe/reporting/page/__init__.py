@@ -17,6 +17,7 @@ from medpipe.reporting.page.model import (
     ViewerMark,
     ViewerScan,
 )
+from medpipe.reporting.page.numbers import interval, number
 from medpipe.reporting.page.render import render
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "ViewerMark",
     "ViewerScan",
     "figure_uri",
+    "interval",
     "jpeg_uri",
+    "number",
     "render",
 ]

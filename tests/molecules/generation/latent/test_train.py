@@ -7,9 +7,9 @@ import torch
 from medpipe.core.errors import InputError
 from medpipe.molecules.encoding.store import TokenStore
 from medpipe.molecules.generation.direct.gan import DirectGan
+from medpipe.molecules.generation.direct.likelihood import LikelihoodTraining
 from medpipe.molecules.generation.direct.params import DirectParams
 from medpipe.molecules.generation.latent import train as train_module
-from medpipe.molecules.generation.latent.autoencoder import AutoencoderTraining
 from medpipe.molecules.generation.latent.model import LatentModel, load_latent_model
 from medpipe.molecules.generation.latent.params import EncoderParams, LatentParams, PriorParams
 from medpipe.molecules.generation.params import BandParams, GanParams
@@ -105,7 +105,7 @@ class Killed(Exception):
     """What a test stops a training with."""
 
 
-@pytest.mark.parametrize("stage", [AutoencoderTraining, DirectGan])
+@pytest.mark.parametrize("stage", [LikelihoodTraining, DirectGan])
 def test_a_killed_training_ends_as_if_it_had_not_been(
     store: TokenStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: type
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
     whole = train_gan(store, small(16, 16), tmp_path / "whole")
     step = stage.training_step
 
-    def dies(self: AutoencoderTraining, batch: torch.Tensor, batch_idx: int) -> None:
+    def dies(self: LikelihoodTraining, batch: torch.Tensor, batch_idx: int) -> None:
         if self.n_batches_seen == 5:
             raise Killed
         step(self, batch, batch_idx)

@@ -44,6 +44,8 @@ class DirectGan(StepModule, Generic[G]):
     Args:
         generator: G.
         discriminator: D, inputs (B, F) to logits (B,), each row by itself.
+        anchor: Gives of G and real inputs (B, F) what is added to the loss of G, so that it does not forget what it
+            knew; None adds nothing.
         loss: What they play for.
         band: Where the accuracy of the discriminator is kept.
         params: Steps and learning rates.
@@ -59,6 +61,7 @@ class DirectGan(StepModule, Generic[G]):
         generator: G,
         discriminator: nn.Module,
         *,
+        anchor: nn.Module | None = None,
         loss: LossParams,
         band: BandParams,
         params: DirectParams,
@@ -68,7 +71,7 @@ class DirectGan(StepModule, Generic[G]):
     ) -> None:
         super().__init__(trainer, measure, every_n_steps)
         self._params, self._loss = params, loss
-        self.generator, self.discriminator = generator, discriminator
+        self.generator, self.discriminator, self.anchor = generator, discriminator, anchor
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(params.average_decay))
         self.average.requires_grad_(False)
         self.band = AccuracyBand(loss, band)
@@ -120,7 +123,11 @@ class DirectGan(StepModule, Generic[G]):
     def _train_generator(self, real: Tensor, fake: Tensor, optimizer: Any) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)
         loss = generator_loss(self._loss, self.discriminator(real), self.discriminator(fake))
+        values = {"generator_loss": loss.detach()}
+        if self.anchor is not None:
+            held = self.anchor(self.generator, real)
+            loss, values["anchor_loss"] = loss + held, held.detach()
         self.make_step(optimizer, loss, self.generator)
         self.discriminator.requires_grad_(True)
         self.average.update_parameters(self.generator)
-        return {"generator_loss": loss.detach()}
+        return values

@@ -63,7 +63,7 @@ class GraphGenerator(DirectGenerator):
 
 
 class GraphEncoder(nn.Module):
-    """Graphs (B, F) to the normal distribution of their noise; only the warm start needs it.
+    """Graphs (B, F) to the normal distribution of their noise; only training needs it.
 
     Args:
         params: Shape of the generator, which it mirrors.
@@ -78,6 +78,43 @@ class GraphEncoder(nn.Module):
         """Mean and logarithm of the standard deviation, (B, L) each."""
         mean, log_std = self.network(vectors).float().chunk(2, -1)
         return mean, log_std + _FIRST_LOG_STD
+
+
+class GraphAutoencoder(nn.Module):
+    """The generator as the decoder of a variational autoencoder.
+
+    Args:
+        params: Shape of the generator.
+        layout: That of the graphs.
+    """
+
+    def __init__(self, params: GraphGeneratorParams, layout: Layout) -> None:
+        super().__init__()
+        self.generator, self.encoder = GraphGenerator(params, layout), GraphEncoder(params, layout)
+
+    def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Nats a molecule of graphs (B, F): -log p(graph | noise), and the divergence of the noise from the normal."""
+        mean, log_std = self.encoder(vectors)
+        divergence = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum()
+        nll = self.generator.negative_log_likelihood(vectors, _near(mean, log_std))
+        return nll, divergence / len(vectors)
+
+
+class GraphAnchor(nn.Module):
+    """What holds the generator to the molecules while it plays: their likelihood from where an encoder puts them.
+
+    Args:
+        encoder: That of the warm start, at the branch; it learns no more.
+        weight: Of the likelihood, beside what the discriminator says.
+    """
+
+    def __init__(self, encoder: GraphEncoder, weight: float) -> None:
+        super().__init__()
+        self.encoder, self._weight = encoder.requires_grad_(False), weight
+
+    def forward(self, generator: GraphGenerator, vectors: Tensor) -> Tensor:
+        """Weighted nats a molecule of graphs (B, F)."""
+        return self._weight * generator.negative_log_likelihood(vectors, _near(*self.encoder(vectors)))
 
 
 class GraphDiscriminator(nn.Module):
@@ -124,6 +161,11 @@ class _Convolution(nn.Module):
         said = self.neighbours(hidden).unflatten(-1, (N_BOND_TYPES - 1, -1))
         heard = torch.einsum("bijr,bjrh->bih", adjacency, said)
         return hidden + F.silu(self.itself(hidden) + heard)
+
+
+def _near(mean: Tensor, log_std: Tensor) -> Tensor:
+    """Noise (B, L) drawn around a molecule's place; chance is torch's own."""
+    return mean + log_std.exp() * torch.randn_like(mean)
 
 
 def _perceptron(size: int, hidden_size: int, n_layers: int, out_size: int) -> nn.Sequential:

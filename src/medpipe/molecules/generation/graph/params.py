@@ -42,6 +42,8 @@ class GraphParams(Params):
         discriminator: Shape of its opponent.
         kl_weight: Weight of the divergence of a molecule's noise from the normal distribution in the warm start, a
             variational autoencoder (beta-VAE: Higgins et al., ICLR 2017).
+        likelihood_weight: Weight of the likelihood (nats a molecule) in the adversarial stage, beside what the
+            discriminator says; without it the discriminator destroys within some hundred steps what was learnt.
         warm_start_share: Share of the control's steps by likelihood after which the generator goes its own way.
         adversarial: Generator against discriminator.
     """
@@ -51,5 +53,6 @@ class GraphParams(Params):
     generator: GraphGeneratorParams = GraphGeneratorParams()
     discriminator: GraphDiscriminatorParams = GraphDiscriminatorParams()
     kl_weight: float = Field(0.5, ge=0)
+    likelihood_weight: float = Field(0.1, ge=0)
     warm_start_share: Fraction = 0.5
     adversarial: DirectParams = DirectParams()

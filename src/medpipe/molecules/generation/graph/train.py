@@ -20,7 +20,12 @@ from medpipe.molecules.generation.direct.module import Batches
 from medpipe.molecules.generation.direct.origin import adversarial_key, likelihood_key, on_one_device, provenance
 from medpipe.molecules.generation.graph.layout import Layout
 from medpipe.molecules.generation.graph.model import GraphSampler, graph_checkpoint
-from medpipe.molecules.generation.graph.networks import GraphDiscriminator, GraphGenerator
+from medpipe.molecules.generation.graph.networks import (
+    GraphAnchor,
+    GraphAutoencoder,
+    GraphDiscriminator,
+    GraphGenerator,
+)
 from medpipe.molecules.generation.graph.warm_start import GraphWarmStart
 from medpipe.molecules.generation.params import GanParams
 from medpipe.molecules.generation.train import Trained
@@ -50,8 +55,8 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     The control is the generator that goes on by likelihood where the adversarial stage branches off.
 
     Its history has, in the steps of the control, train_nll, val_nll and divergence in nats a molecule; counted on from
-    the branch, discriminator_accuracy, discriminator_loss, generator_loss, gradient_norm; and of both sample_validity
-    and sample_uniqueness, the control's as control_sample_validity and control_sample_uniqueness.
+    the branch, discriminator_accuracy, discriminator_loss, generator_loss, anchor_loss, gradient_norm; and of both
+    sample_validity and sample_uniqueness, the control's as control_sample_validity and control_sample_uniqueness.
 
     Raises:
         InputError: Fewer than two molecules of train fit into ``graph.max_atoms``.
@@ -68,8 +73,8 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
         )
     held_out = _read(_smiles(store, "val", _MEASURED_MOLECULES), layout, alphabet)
     seed_everything(params.trainer.seed)
-    control = GraphGenerator(params.graph.generator, layout)
-    first, branch = _train_by_likelihood(control, alphabet, data, held_out, store, params, work_dir / "likelihood")
+    autoencoder = GraphAutoencoder(params.graph.generator, layout)
+    first, branch = _train_by_likelihood(autoencoder, alphabet, data, held_out, store, params, work_dir / "likelihood")
     gan, second = _train_gan(branch, alphabet, data, store, params, work_dir / "gan")
     second["step"] += round(params.trainer.max_steps * params.graph.warm_start_share)
     origin = provenance(
@@ -81,30 +86,32 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     )
     return Trained(
         graph_checkpoint(gan.kept_generator, alphabet, params.graph, origin),
-        graph_checkpoint(control, alphabet, params.graph, origin),
+        graph_checkpoint(autoencoder.generator, alphabet, params.graph, origin),
         pd.concat([first, second], ignore_index=True),
     )
 
 
 def _train_by_likelihood(
-    control: GraphGenerator,
+    autoencoder: GraphAutoencoder,
     alphabet: GraphAlphabet,
     data: _Data,
     held_out: _Data,
     store: TokenStore,
     params: GanParams,
     work_dir: Path,
-) -> tuple[pd.DataFrame, GraphGenerator]:
+) -> tuple[pd.DataFrame, GraphAutoencoder]:
+    layout = autoencoder.generator.layout
+
     def measure() -> dict[str, float]:
-        values = {f"control_{name}": value for name, value in _measure_drawn(control, alphabet).items()}
+        values = {f"control_{name}": value for name, value in _measure_drawn(autoencoder.generator, alphabet).items()}
         if len(held_out.atoms):
             torch.manual_seed(_MEASURE_SEED)
-            nll, _ = training.costs(control.layout.one_hot(*held_out).to(training.device))
+            nll, _ = autoencoder(layout.one_hot(*held_out).to(training.device))
             values["val_nll"] = float(nll)
         return values
 
-    training = GraphWarmStart(control, params, measure)
-    draw = _RealDraw(data, control.layout, params.batch_size, params.trainer.seed)
+    training = GraphWarmStart(autoencoder, params, measure)
+    draw = _RealDraw(data, layout, params.batch_size, params.trainer.seed)
     history = fit(
         training,
         Batches(draw, lambda: training.n_batches_seen),
@@ -118,18 +125,19 @@ def _train_by_likelihood(
 
 
 def _train_gan(
-    generator: GraphGenerator,
+    branch: GraphAutoencoder,
     alphabet: GraphAlphabet,
     data: _Data,
     store: TokenStore,
     params: GanParams,
     work_dir: Path,
 ) -> tuple[DirectGan[GraphGenerator], pd.DataFrame]:
-    adversarial = params.graph.adversarial
+    adversarial, layout = params.graph.adversarial, branch.generator.layout
     seed_everything(params.trainer.seed)
     gan: DirectGan[GraphGenerator] = DirectGan(
-        generator.requires_grad_(True),
-        GraphDiscriminator(params.graph.discriminator, generator.layout),
+        branch.generator.requires_grad_(True),
+        GraphDiscriminator(params.graph.discriminator, layout),
+        anchor=GraphAnchor(branch.encoder, params.graph.likelihood_weight),
         loss=params.loss,
         band=params.accuracy_band,
         params=adversarial,
@@ -139,9 +147,7 @@ def _train_gan(
     )
     history = fit(
         gan,
-        Batches(
-            _RealDraw(data, generator.layout, adversarial.batch_size, params.trainer.seed), lambda: gan.n_batches_seen
-        ),
+        Batches(_RealDraw(data, layout, adversarial.batch_size, params.trainer.seed), lambda: gan.n_batches_seen),
         params=gan.budget,
         work_dir=work_dir,
         run_key=adversarial_key(store, params),

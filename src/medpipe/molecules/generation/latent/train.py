@@ -11,10 +11,10 @@ from torch import Tensor
 from medpipe.molecules.encoding.batches import TokenBatches, pad
 from medpipe.molecules.encoding.store import TokenStore
 from medpipe.molecules.generation.direct.gan import DirectGan
+from medpipe.molecules.generation.direct.likelihood import LikelihoodTraining
 from medpipe.molecules.generation.direct.measure import validity
 from medpipe.molecules.generation.direct.module import Batches
 from medpipe.molecules.generation.direct.origin import adversarial_key, likelihood_key, on_one_device, provenance
-from medpipe.molecules.generation.latent.autoencoder import AutoencoderTraining
 from medpipe.molecules.generation.latent.model import LatentModel
 from medpipe.molecules.generation.latent.networks import Autoencoder, LatentDiscriminator, LatentGenerator
 from medpipe.molecules.generation.params import GanParams
@@ -61,7 +61,9 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
 
 
 def _train_autoencoder(model: LatentModel, store: TokenStore, params: GanParams, work_dir: Path) -> pd.DataFrame:
-    training = AutoencoderTraining(model.autoencoder, params, lambda: _measure_reconstruction(model, store))
+    training = LikelihoodTraining(
+        model.autoencoder, params, params.latent.kl_weight, lambda: _measure_reconstruction(model, store)
+    )
     batches = TokenBatches(
         store, store.rows("train"), params.batch_size, params.trainer.seed, first=lambda: training.n_batches_seen
     )
