@@ -18,7 +18,7 @@ run: install
 	$(BIN)/kedro run
 
 test: install
-	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
+	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=85 --durations=30
 
 check: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

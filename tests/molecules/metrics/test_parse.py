@@ -24,6 +24,15 @@ def test_invalid_strings_have_no_description(smiles: str) -> None:
     assert describe(smiles) is None
 
 
+def test_what_is_left_out_changes_nothing_else() -> None:
+    whole = describe(ASPIRIN, with_physchem=True)
+    light = describe(ASPIRIN, with_filters=False, with_quality=False, with_physchem=True)
+    assert whole is not None
+    assert light is not None
+    assert np.isnan(light.properties).tolist() == [False, True, True, False]
+    assert light._replace(properties=whole.properties, passes_filters=whole.passes_filters) == whole
+
+
 @pytest.mark.parametrize(
     "smiles",
     [

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+_ROWS = 4096  # molecules whose float64 activations are in memory at a time, 16 MB
+
 
 class Moments(NamedTuple):
     """Mean (512,) and covariance (512, 512) of activations."""
@@ -21,8 +23,10 @@ def moments(activations: npt.NDArray[np.float32], counts: npt.NDArray[np.int64])
         activations: Of the distinct molecules, (n, 512).
         counts: How often each occurs, (n,); at least two molecules in all.
     """
-    values = activations.astype(np.float64)
-    return Moments(np.average(values, axis=0, weights=counts), np.cov(values, rowvar=False, fweights=counts))
+    n, total, _ = _sums(activations, counts, np.zeros(activations.shape[1]))
+    mean = total / n
+    _, _, products = _sums(activations, counts, mean)
+    return Moments(mean, products / (n - 1))
 
 
 def moments_without(activations: npt.NDArray[np.float32], blocks: npt.NDArray[np.int64]) -> Iterator[Moments]:
@@ -32,7 +36,7 @@ def moments_without(activations: npt.NDArray[np.float32], blocks: npt.NDArray[np
         activations: Of the distinct molecules, (n, 512).
         blocks: How often each occurs in each block, (blocks, n); at least two molecules outside each.
     """
-    center = np.average(activations, axis=0, weights=blocks.sum(axis=0)).astype(np.float64)
+    center = moments(activations, blocks.sum(axis=0)).mean
     parts = [_sums(activations, counts, center) for counts in blocks]
     n, first, second = (sum(part[i] for part in parts) for i in range(3))
     for n_out, first_out, second_out in parts:
@@ -45,11 +49,16 @@ def moments_without(activations: npt.NDArray[np.float32], blocks: npt.NDArray[np
 def _sums(
     activations: npt.NDArray[np.float32], counts: npt.NDArray[np.int64], center: npt.NDArray[np.float64]
 ) -> tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Number, sum and sum of outer products of the deviations from ``center``."""
+    """Number, sum and sum of outer products of the deviations from ``center``, some rows at a time."""
+    total, products = np.zeros(len(center)), np.zeros((len(center), len(center)))
     rows = np.flatnonzero(counts)
-    values = activations[rows] - center
-    weighted = values * counts[rows, None]
-    return int(counts.sum()), weighted.sum(axis=0), weighted.T @ values
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
+        values = activations[some] - center
+        weighted = values * counts[some, None]
+        total += weighted.sum(axis=0)
+        products += weighted.T @ values
+    return int(counts.sum()), total, products
 
 
 def frechet_distance(first: Moments, second: Moments) -> float:

@@ -49,12 +49,19 @@ def molecule_properties(mol: Any, features: Features | None) -> tuple[float, flo
 
 
 @cache
-def _environment_scores() -> dict[int, float]:
-    """Contributions of atom environments to SA, by hash, from the table that RDKit ships."""
+def _environment_scores() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float64]]:
+    """Atom environments (hashes in rising order) and their contributions to SA, from the table that RDKit ships.
+
+    As arrays the 700,000 take a tenth of the memory of RDKit's dictionary, in each process.
+    """
     from rdkit.Contrib.SA_Score import sascorer
 
     sascorer.readFragmentScores()
-    return dict(sascorer._fscores)
+    hashes = np.fromiter(sascorer._fscores.keys(), np.uint32, len(sascorer._fscores))
+    scores = np.fromiter(sascorer._fscores.values(), np.float64, len(sascorer._fscores))
+    sascorer._fscores = None  # RDKit reads it again should it need it
+    order = np.argsort(hashes)
+    return hashes[order], scores[order]
 
 
 @cache
@@ -75,10 +82,12 @@ def synthetic_accessibility(mol: Any) -> float:
     """
     from rdkit.Chem import rdMolDescriptors
 
-    scores = _environment_scores()
+    known, scores = _environment_scores()
     environments = _environments().GetSparseCountFingerprint(mol).GetNonzeroElements()
+    hashes, found = (np.fromiter(values, np.uint32) for values in (environments.keys(), environments.values()))
+    rows = np.searchsorted(known, hashes).clip(max=len(known) - 1)
+    typical = float(np.where(known[rows] == hashes, scores[rows], _SA_RARE) @ found)
     n_atoms = mol.GetNumAtoms()
-    typical = sum(scores.get(environment, _SA_RARE) * n for environment, n in environments.items())
     counts = (
         rdMolDescriptors.CalcNumAtomStereoCenters(mol),
         rdMolDescriptors.CalcNumSpiroAtoms(mol),

@@ -101,6 +101,18 @@ def test_without_held_out_molecules_nothing_is_said_of_them(tmp_path: Path) -> N
     assert "val_nll" not in set(trained.history.name)
 
 
+def test_the_anchor_keeps_what_likelihood_taught(store: TokenStore, tmp_path: Path) -> None:
+    """Nats a molecule at the end of the adversarial stage, with an anchor and with next to none."""
+    params = small(150, 150)
+    nats = []
+    for weight in (1e-6, 0.1):
+        adversarial = DirectParams(steps=150, batch_size=32, learning_rate=2e-3)
+        graph = params.graph.model_copy(update={"likelihood_weight": weight, "adversarial": adversarial})
+        history = train_gan(store, params.model_copy(update={"graph": graph}), tmp_path / str(weight)).history
+        nats.append(course(history, "anchor_loss").iloc[-5:].mean() / weight)
+    assert nats[1] < 0.8 * nats[0]
+
+
 class Killed(Exception):
     """What a test stops a training with."""
 
