@@ -53,6 +53,6 @@ class GraphParams(Params):
     generator: GraphGeneratorParams = GraphGeneratorParams()
     discriminator: GraphDiscriminatorParams = GraphDiscriminatorParams()
     kl_weight: float = Field(0.5, ge=0)
-    likelihood_weight: float = Field(0.1, ge=0)
+    likelihood_weight: float = Field(0.3, ge=0)
     warm_start_share: Fraction = 0.5
     adversarial: DirectParams = DirectParams()
