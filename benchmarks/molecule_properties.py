@@ -21,26 +21,27 @@ from medpipe.core.atomic import write_json
 
 
 class Dataset(NamedTuple):
-    """A table, how it is split, what is measured, and what must be reached."""
+    """A table, how it is split, what is measured, what must be reached, and the most optimizer steps of a network."""
 
     split: str
     measure: str
     aim: float
+    steps: int = 800
     smiles_column: str = "smiles"
 
 
 DATASETS = {
     "freesolv": Dataset("random", "rmse", 1.2),
     "esol": Dataset("random", "rmse", 0.60),
-    "lipo": Dataset("random", "rmse", 0.60),
+    "lipo": Dataset("random", "rmse", 0.60, 1500),
     "bbbp": Dataset("scaffold", "auroc", 0.72),
-    "bace": Dataset("scaffold", "auroc", 0.84, "mol"),
-    "tox21": Dataset("random", "auroc", 0.80),
+    "bace": Dataset("scaffold", "auroc", 0.84, smiles_column="mol"),
+    "tox21": Dataset("random", "auroc", 0.80, 200),
 }
 MODELS = {"both": "", "networks": "networks/", "trees": "trees/"}
 
 
-def train_and_test(folder: Path, name: str, seed: int, members: int, steps: int, work: Path) -> dict[str, Any]:
+def train_and_test(folder: Path, name: str, seed: int, members: int, work: Path) -> dict[str, Any]:
     """Metrics of one split and training, with its CPU and wall seconds."""
     from medpipe.molecules.properties.evaluate import evaluate_properties
     from medpipe.molecules.properties.ingest import ingest_properties
@@ -55,12 +56,12 @@ def train_and_test(folder: Path, name: str, seed: int, members: int, steps: int,
     start = (time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_utime)
     intake = IngestPropertiesParams(smiles_column=dataset.smiles_column, split=dataset.split, seed=seed, n_jobs=1)
     table, rejected = ingest_properties(folder / f"{name}.csv", intake)
-    params = TrainPropertiesParams(n_members=members, max_steps=steps, seed=seed, accelerator="cpu", n_jobs=1)
+    params = TrainPropertiesParams(n_members=members, max_steps=dataset.steps, seed=seed, accelerator="cpu", n_jobs=1)
     checkpoint, _ = train_properties(table, params, work)
     metrics, _ = evaluate_properties(checkpoint, table, EvaluatePropertiesParams(n_bootstraps=0))
     return {
         "members": members,
-        "steps": steps,
+        "steps": dataset.steps,
         "metrics": metrics,
         "network_weight": checkpoint.params["network_weight"],
         "molecules": table["split"].value_counts().to_dict(),
@@ -76,7 +77,6 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
     parser.add_argument("--members", type=int, default=1, help="networks a model")
-    parser.add_argument("--steps", type=int, default=800, help="most optimizer steps a network")
     parser.add_argument("--work", type=Path, help="where trainings are kept: a stopped run goes on from there")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -91,10 +91,10 @@ def run(arguments: argparse.Namespace, work: Path) -> dict[str, list[dict[str, A
     found: dict[str, list[dict[str, Any]]] = {}
     for name in arguments.datasets:
         for seed in arguments.seeds:
-            place = work / f"{name}_{seed}_{arguments.members}_{arguments.steps}"
+            place = work / f"{name}_{seed}_{arguments.members}_{DATASETS[name].steps}"
             file = place.with_suffix(".json")
             if not file.exists():
-                result = train_and_test(arguments.folder, name, seed, arguments.members, arguments.steps, place)
+                result = train_and_test(arguments.folder, name, seed, arguments.members, place)
                 write_json(file, result)
             found.setdefault(name, []).append({"seed": seed, **json.loads(file.read_text())})
     return found

@@ -1,17 +1,7 @@
 """Scaffold buckets."""
 
-import pytest
-
-from medpipe.molecules.optimisation.diversity import ScaffoldMemory, murcko_scaffold
+from medpipe.molecules.optimisation.diversity import ScaffoldMemory
 from medpipe.molecules.optimisation.params import DiversityParams
-
-
-@pytest.mark.parametrize(
-    ("smiles", "scaffold"),
-    [("CCO", ""), ("Cc1ccccc1", "c1ccccc1"), ("Cc1ccc(CN2CCCC2)cc1", "c1ccc(CN2CCCC2)cc1")],
-)
-def test_scaffold_is_rings_and_what_links_them(smiles: str, scaffold: str) -> None:
-    assert murcko_scaffold(smiles) == scaffold
 
 
 def test_a_full_bucket_admits_no_more_good_molecules() -> None:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from medpipe.molecules.properties.splits import random_split, scaffold_of, scaffold_split
+from medpipe.molecules.properties.splits import random_split, scaffold_split
+from medpipe.molecules.scaffold import murcko_scaffold
 
 
 def test_shares_are_met_exactly_at_random() -> None:
@@ -15,7 +16,7 @@ def test_no_scaffold_is_in_two_splits(molecules: list[str], seed: int) -> None:
     split = scaffold_split(molecules, 0.2, 0.2, seed)
     of_scaffold: dict[str, set[str]] = {}
     for smiles, name in zip(molecules, split, strict=True):
-        of_scaffold.setdefault(scaffold_of(smiles), set()).add(name)
+        of_scaffold.setdefault(murcko_scaffold(smiles), set()).add(name)
     assert all(len(names) == 1 for names in of_scaffold.values())
     assert set(split) == {"train", "val", "test"}
 

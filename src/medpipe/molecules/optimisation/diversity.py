@@ -4,13 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from medpipe.molecules.optimisation.params import DiversityParams
-
-
-def murcko_scaffold(smiles: str) -> str:
-    """Rings and the chains between them (Bemis and Murcko, J. Med. Chem. 39, 2887, 1996); empty without rings."""
-    from rdkit.Chem.Scaffolds import MurckoScaffold
-
-    return str(MurckoScaffold.MurckoScaffoldSmilesFromSmiles(smiles))
+from medpipe.molecules.scaffold import murcko_scaffold
 
 
 class ScaffoldMemory:

@@ -101,6 +101,6 @@ def _aims(begun: pd.DataFrame | None, best: pd.DataFrame, aims: list[str]) -> di
 
 
 def _scaffolds(best: pd.DataFrame) -> float:
-    from medpipe.molecules.optimisation.diversity import murcko_scaffold
+    from medpipe.molecules.scaffold import murcko_scaffold
 
     return float(len({murcko_scaffold(smiles) for smiles in best["smiles"]}))

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from medpipe.molecules.scaffold import murcko_scaffold
+
 SPLITS = ("train", "val", "test")
 
 
@@ -32,7 +34,7 @@ def scaffold_split(smiles: Sequence[str], val_fraction: float, test_fraction: fl
         seed: Of the order.
     """
     groups: dict[str, list[int]] = {}
-    for row, scaffold in enumerate(map(scaffold_of, smiles)):
+    for row, scaffold in enumerate(map(murcko_scaffold, smiles)):
         groups.setdefault(scaffold, []).append(row)
     n, n_val, n_test = len(smiles), round(val_fraction * len(smiles)), round(test_fraction * len(smiles))
     room = {"train": n - n_val - n_test, "val": n_val}
@@ -47,10 +49,3 @@ def scaffold_split(smiles: Sequence[str], val_fraction: float, test_fraction: fl
             room[place] -= len(group)
         split[group] = place
     return split
-
-
-def scaffold_of(smiles: str) -> str:
-    """Canonical Murcko scaffold; empty without a ring."""
-    from rdkit.Chem.Scaffolds import MurckoScaffold
-
-    return str(MurckoScaffold.MurckoScaffoldSmiles(smiles=smiles))
