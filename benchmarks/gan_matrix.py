@@ -34,7 +34,12 @@ from medpipe.training.checkpoint import Checkpoint
 PROJECT = Path(__file__).parents[1]
 LOSSES = ("minimax", "least_squares", "wasserstein_gp", "wasserstein_clip", "relativistic")
 FAMILIES: dict[str, dict[str, Any]] = {
-    "sequence": {"batch_size": 64, "learning_rate": 4e-3, "trainer": {"max_steps": 800}},
+    "sequence": {
+        "batch_size": 64,
+        "learning_rate": 4e-3,
+        "trainer": {"max_steps": 1600},
+        "sequence": {"adversarial": {"share": 0.3, "head_start_steps": 10}},
+    },
     "latent": {
         "batch_size": 128,
         "learning_rate": 4e-3,
