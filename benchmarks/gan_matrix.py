@@ -6,7 +6,7 @@
 The losses of a family have the same number of steps; the control of the family has what `train_gan` says of it. All is
 measured on molecules drawn from each, against molecules of val, never of test; those of the graph family are compared
 with val molecules of its size. Combinations already in the results file, of the same budget, are left as they are and
-the others added, so that the table can be made in pieces; ``--anew`` starts over. All of it takes about half an hour
+the others added, so that the table can be made in pieces; ``--anew`` starts over. All of it takes an hour or more
 on an idle core.
 """
 
