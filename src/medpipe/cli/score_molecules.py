@@ -1,45 +1,17 @@
-"""The project's commands: ``kedro run`` that does no work twice, and scores for any file of SMILES.
+"""``medpipe score-molecules``: scores for any file of SMILES."""
 
-Kedro finds the group, so that each is a command of ``kedro``, too.
-"""
-
-import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from kedro.framework.cli.project import run as kedro_run
 
 if TYPE_CHECKING:
     from medpipe.molecules.metrics.files import FileScore
 
-run = copy.deepcopy(kedro_run)
-for option in run.params:
-    if option.name == "runner":
-        option.default = "medpipe.runners.IncrementalRunner"
-
-
 _WIDTH = 110  # characters of a table that goes into a file or a pipe
 
 
-class _RunsByDefault(click.Group):
-    """Options without a command are those of ``run``, which ``python -m medpipe`` was before there were others."""
-
-    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] not in context.help_option_names):
-            args = ["run", *args]
-        return super().parse_args(context, args)
-
-
-@click.group(name="medpipe", cls=_RunsByDefault)
-def cli() -> None:
-    """Commands of this project."""
-
-
-cli.add_command(run)
-
-
-@cli.command("score-molecules")
+@click.command("score-molecules")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--column", default="smiles", show_default=True, help="SMILES column, whatever its case.")
 @click.option("--train", help="Molecules the generator has seen: a file, or 'moses'. Without it there is no novelty.")

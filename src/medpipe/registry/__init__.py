@@ -1,0 +1,1 @@
+"""Trained models in the registry of MLflow: their versions, cards and aliases."""

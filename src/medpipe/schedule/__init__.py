@@ -1,0 +1,1 @@
+"""Scheduled retraining: when a job is due, and what became of it."""
