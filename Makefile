@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: install run test check viz clean
+.PHONY: install run test check viz docs clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,14 @@ check: install
 
 viz: install
 	$(BIN)/kedro viz run
+
+# The API reference, from the docstrings: build/api/index.html, which needs no network.
+docs: $(VENV)/docs-installed
+	$(BIN)/python -W ignore::UserWarning:pdoc.doc_types -m pdoc --docformat google --output-directory build/api medpipe
+
+$(VENV)/docs-installed: $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
 
 clean:
 	rm -rf $(VENV) data/.medpipe data/.work data/0*/* mlflow.db mlruns
