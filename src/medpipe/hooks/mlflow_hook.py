@@ -19,11 +19,12 @@ import pandas as pd
 from kedro.framework.hooks import hook_impl
 
 from medpipe.datasets.fingerprint import dataset_fingerprint, persisted
-from medpipe.hooks.database import SQLITE, make_database
 from medpipe.hooks.flatten import flatten
 from medpipe.hooks.killed import PROCESS_TAG, end_killed_runs, this_process
-from medpipe.hooks.params import MLflowEntry, MLflowParams
+from medpipe.hooks.params import MLflowEntry
 from medpipe.hooks.provenance import run_tags
+from medpipe.registry.database import make_database
+from medpipe.registry.params import MLflowParams
 from medpipe.runners.incremental import DEFAULT_STATE_FOLDER
 from medpipe.serving.requirements import CODE, requirements
 
@@ -107,7 +108,7 @@ class MLflowHook:
         os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its log lines go the way of all others
         import mlflow
 
-        uri = self._tracking_uri()
+        uri = self._params.store_uri(self._project)
         make_database(uri)
         mlflow.set_tracking_uri(uri)
         self._client = mlflow.MlflowClient()
@@ -116,13 +117,6 @@ class MLflowHook:
         self._run_id = os.environ.get(RUN_ID_VARIABLE) or self._new_run(tags)
         self._log_params()
         _logger.info("Recorded in MLflow as run %s", self._run_id)
-
-    def _tracking_uri(self) -> str:
-        """A relative SQLite file lies in the project, wherever the command was typed."""
-        uri = self._params.tracking_uri
-        if uri.startswith(SQLITE) and not uri.startswith(f"{SQLITE}/"):
-            return f"{SQLITE}{self._project / uri.removeprefix(SQLITE)}"
-        return uri
 
     def _new_run(self, tags: dict[str, str]) -> str:
         experiment = self._client.get_experiment_by_name(self._params.experiment)

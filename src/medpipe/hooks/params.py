@@ -1,28 +1,8 @@
-"""Configuration of the tracking (``conf/<env>/mlflow.yml``) and of what each catalog entry sends there."""
+"""What each catalog entry sends to MLflow."""
 
 from typing import Literal
 
-from pydantic import Field
-
 from medpipe.core.params import Params
-
-
-class MLflowParams(Params):
-    """Where runs are recorded.
-
-    Attributes:
-        enabled: False records nothing.
-        tracking_uri: ``sqlite:///mlflow.db``, a folder, or the address of a server.
-        experiment: Name of the experiment.
-        artifact_location: Where a new experiment keeps its files; None leaves it to the store.
-        tags: Tags of every run.
-    """
-
-    enabled: bool = True
-    tracking_uri: str = "sqlite:///mlflow.db"
-    experiment: str = "medpipe"
-    artifact_location: str | None = None
-    tags: dict[str, str] = Field(default_factory=dict)
 
 
 class MLflowEntry(Params):

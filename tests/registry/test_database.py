@@ -8,9 +8,9 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from medpipe.hooks.database import make_database
+from medpipe.registry.database import make_database
 
-MAKE = "import sys; from medpipe.hooks.database import make_database; make_database(sys.argv[1])"
+MAKE = "import sys; from medpipe.registry.database import make_database; make_database(sys.argv[1])"
 
 
 def experiments(file: Path) -> list[str]:
