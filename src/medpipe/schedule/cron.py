@@ -1,0 +1,111 @@
+"""Cron expressions as cron(8) reads them, computed by APScheduler.
+
+Five fields (minute, hour, day of month, month, day of week) or six with seconds first, in the host's time zone. The
+days of the week are 0 or 7 (Sunday) to 6, or sun to sat; APScheduler's own numbers begin with Monday, so they are
+written out as names here.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_FIELD = re.compile(r"[0-9*,/-]+")
+_MONTH = re.compile(r"[0-9a-z*,/-]+")
+_ITEM = re.compile(r"(?:(\*)|([a-z]{3}|[0-7])(?:-([a-z]{3}|[0-7]))?)(?:/([1-7]))?")
+_TICK = timedelta(microseconds=1)
+_FIRST_WINDOW = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Cron:
+    """When a job is due.
+
+    Attributes:
+        text: The expression.
+        trigger: APScheduler's ``CronTrigger``.
+    """
+
+    text: str
+    trigger: Any
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """The first due time after a moment; None where there is none, as for 30 February."""
+        found: datetime | None = self.trigger.get_next_fire_time(None, moment + _TICK)
+        return found
+
+    def last_between(self, after: datetime, until: datetime) -> datetime | None:
+        """The last due time after one moment and not after another; None where there is none.
+
+        It looks back in windows that double, so that a cron of seconds after a month of sleep costs no more than a
+        weekly one.
+        """
+        window, found = _FIRST_WINDOW, None
+        while found is None:
+            start = max(after, until - window)
+            following = self.next_after(start)
+            while following is not None and following <= until:
+                found, following = following, self.next_after(following)
+            if start == after:
+                break
+            window *= 2
+        return found
+
+
+def parse_cron(text: str) -> Cron:
+    """Reads a cron expression.
+
+    Raises:
+        ValueError: It is none, or one that other readers of cron take differently.
+    """
+    from apscheduler.triggers.cron import CronTrigger
+
+    fields = text.lower().split()
+    if len(fields) not in (5, 6):
+        raise ValueError(
+            f"{text!r} has {len(fields)} fields; expected 5 (minute hour day month weekday) or 6 (seconds first)"
+        )
+    second, minute, hour, day, month, weekday = fields if len(fields) == 6 else ["0", *fields]
+    for field in (second, minute, hour, day):
+        if not _FIELD.fullmatch(field):
+            raise ValueError(f"{text!r}: {field!r} is made of other signs than digits * , - /")
+    if not _MONTH.fullmatch(month):
+        raise ValueError(f"{text!r}: {month!r} is no month; expected 1 to 12, jan to dec, * , - /")
+    if not day.startswith("*") and not weekday.startswith("*"):
+        raise ValueError(
+            f"{text!r} names days of the month and of the week; cron takes either, other schedulers both: set one to *"
+        )
+    try:
+        trigger = CronTrigger(
+            second=second, minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday)
+        )
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from error
+    return Cron(text, trigger)
+
+
+def _weekdays(field: str) -> str:
+    """Days of the week by name: ``1-5`` and ``mon-fri`` both become ``mon,tue,wed,thu,fri``."""
+    if field == "*":
+        return "*"
+    days: set[int] = set()
+    for item in field.split(","):
+        match = _ITEM.fullmatch(item)
+        if match is None:
+            raise ValueError(f"{item!r} is no day of the week; expected 0 to 7 or sun to sat, ranges by -, steps by /")
+        star, first, last, step = match.groups()
+        low = 0 if star else _weekday(first)
+        high = 6 if star else _weekday(last or first)
+        if high < low or (last == "7" and not high):
+            high += 7  # fri-mon, 5-7
+        days |= {day % 7 for day in range(low, high + 1, int(step or 1))}
+    return ",".join(_WEEKDAYS[day] for day in sorted(days))
+
+
+def _weekday(text: str) -> int:
+    if text.isdigit():
+        return int(text) % 7
+    if text not in _WEEKDAYS:
+        raise ValueError(f"{text!r} is no day of the week; expected 0 to 7 or sun to sat")
+    return _WEEKDAYS.index(text)
