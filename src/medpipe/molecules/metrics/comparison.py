@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from medpipe.promotion.differences import independent_interval
+
 _BETTER = {
     "valid": "higher",
     "unique_at_": "higher",
@@ -71,8 +73,7 @@ def _row(name: str, better: str, generator: Mapping[str, float], control: Mappin
     ours, ours_low, ours_high = (generator.get(f"{name}{bound}", np.nan) for bound in bounds)
     theirs, theirs_low, theirs_high = (control.get(f"{name}{bound}", np.nan) for bound in bounds)
     difference = ours - theirs
-    low = difference - np.hypot(ours - ours_low, theirs_high - theirs)
-    high = difference + np.hypot(ours_high - ours, theirs - theirs_low)
+    low, high = independent_interval(ours, (ours_low, ours_high), theirs, (theirs_low, theirs_high))
     values = (ours, ours_low, ours_high, theirs, theirs_low, theirs_high, difference, low, high)
     return dict(zip(COLUMNS, (name, better, *values, _verdict(better, low, high)), strict=True))
 
