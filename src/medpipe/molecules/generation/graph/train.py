@@ -17,7 +17,8 @@ from medpipe.molecules.encoding.store import TokenStore
 from medpipe.molecules.generation.direct.gan import DirectGan
 from medpipe.molecules.generation.direct.measure import validity
 from medpipe.molecules.generation.direct.module import Batches
-from medpipe.molecules.generation.direct.origin import adversarial_key, likelihood_key, on_one_device, provenance
+from medpipe.molecules.generation.direct.origin import likelihood_key, on_one_device, provenance
+from medpipe.molecules.generation.direct.play import play
 from medpipe.molecules.generation.graph.layout import Layout
 from medpipe.molecules.generation.graph.model import GraphSampler, graph_checkpoint
 from medpipe.molecules.generation.graph.networks import (
@@ -145,16 +146,9 @@ def _train_gan(
         measure=lambda: _measure_drawn(gan.kept_generator, alphabet),
         every_n_steps=params.validate_every_n_steps,
     )
-    history = fit(
-        gan,
-        Batches(_RealDraw(data, layout, adversarial.batch_size, params.trainer.seed), lambda: gan.n_batches_seen),
-        params=gan.budget,
-        work_dir=work_dir,
-        run_key=adversarial_key(store, params),
-        description="Training the generator of graphs against its discriminator",
-    )
-    gan.cpu()
-    return gan, history
+    real = _RealDraw(data, layout, adversarial.batch_size, params.trainer.seed)
+    description = "Training the generator of graphs against its discriminator"
+    return gan, play(gan, real, store, params, work_dir, description)
 
 
 class _RealDraw:

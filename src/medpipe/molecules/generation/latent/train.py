@@ -13,8 +13,8 @@ from medpipe.molecules.encoding.store import TokenStore
 from medpipe.molecules.generation.direct.gan import DirectGan
 from medpipe.molecules.generation.direct.likelihood import LikelihoodTraining
 from medpipe.molecules.generation.direct.measure import validity
-from medpipe.molecules.generation.direct.module import Batches
-from medpipe.molecules.generation.direct.origin import adversarial_key, likelihood_key, on_one_device, provenance
+from medpipe.molecules.generation.direct.origin import likelihood_key, on_one_device, provenance
+from medpipe.molecules.generation.direct.play import play
 from medpipe.molecules.generation.latent.model import LatentModel
 from medpipe.molecules.generation.latent.networks import Autoencoder, LatentDiscriminator, LatentGenerator
 from medpipe.molecules.generation.params import GanParams
@@ -103,16 +103,7 @@ def _train_gan(
         noise = torch.from_numpy(rng.standard_normal((len(rows), size), dtype=np.float32))
         return control.whitening(means[rows] + log_stds[rows].exp() * noise)
 
-    history = fit(
-        gan,
-        Batches(real, lambda: gan.n_batches_seen),
-        params=gan.budget,
-        work_dir=work_dir,
-        run_key=adversarial_key(store, params),
-        description="Training the generator of latents",
-    )
-    gan.cpu()
-    return gan, history
+    return gan, play(gan, real, store, params, work_dir, "Training the generator of latents")
 
 
 @torch.no_grad()
