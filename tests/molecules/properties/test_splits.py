@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from medpipe.molecules.properties.splits import random_split, scaffold_split
+from medpipe.molecules.properties.splits import hash_split, random_split, scaffold_split
 from medpipe.molecules.scaffold import murcko_scaffold
 
 
@@ -9,6 +9,18 @@ def test_shares_are_met_exactly_at_random() -> None:
     split = random_split(1000, 0.1, 0.2, seed=1)
     assert np.unique(split, return_counts=True)[1].tolist() == [200, 700, 100]  # test, train, val
     assert (split != random_split(1000, 0.1, 0.2, seed=2)).any()
+
+
+def test_by_hash_a_molecule_keeps_its_split_when_others_are_added(molecules: list[str]) -> None:
+    some = hash_split(molecules[::2], 0.2, 0.2, seed=1)
+    assert hash_split(molecules, 0.2, 0.2, seed=1)[::2].tolist() == some.tolist()
+    assert (some != hash_split(molecules[::2], 0.2, 0.2, seed=2)).any()
+
+
+def test_shares_are_met_by_hash_on_average() -> None:
+    split = hash_split([str(number) for number in range(10_000)], 0.1, 0.2, seed=0)
+    _, counts = np.unique(split, return_counts=True)  # test, train, val
+    np.testing.assert_allclose(counts, [2000, 7000, 1000], atol=200)  # five standard deviations
 
 
 @pytest.mark.parametrize("seed", range(5))

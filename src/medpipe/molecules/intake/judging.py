@@ -3,12 +3,12 @@
 Millions of lines are held as Arrow columns, tens of bytes each, never as Python objects.
 """
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from medpipe.molecules.chance import chance, hash_of
 from medpipe.molecules.intake.cleaning import Form, Verdict, clean_many, shown
 from medpipe.molecules.intake.params import IngestSmilesParams
 
@@ -65,7 +65,7 @@ def judge(chunk: Chunk, params: IngestSmilesParams, by_scaffold: bool, draw_val:
         "given": np.array(chunk.given, np.uint8),
         "split": np.array(splits, np.uint8),
         "smiles": [verdict.smiles or None for verdict in verdicts],
-        "key": np.array([_hash(verdict.smiles) for verdict in verdicts], np.uint64),
+        "key": np.array([hash_of(verdict.smiles) for verdict in verdicts], np.uint64),
         "text": [
             None if text and text == verdict.smiles else _storable(text)
             for text, verdict in zip(texts, verdicts, strict=True)
@@ -86,17 +86,7 @@ def _draw(verdict: Verdict, given: int, params: IngestSmilesParams, by_scaffold:
     group = verdict.scaffold if by_scaffold else verdict.smiles
     split = given
     if split == UNKNOWN:
-        split = TEST if _chance(f"test/{group}", params.seed) < params.test_fraction else TRAIN
-    if split == TRAIN and draw_val and _chance(f"val/{group}", params.seed) < params.val_fraction:
+        split = TEST if chance(f"test/{group}", params.seed) < params.test_fraction else TRAIN
+    if split == TRAIN and draw_val and chance(f"val/{group}", params.seed) < params.val_fraction:
         split = VAL
     return split
-
-
-def _chance(text: str, seed: int) -> float:
-    """A number in [0, 1) that belongs to ``text``."""
-    return _hash(f"{seed}/{text}") / 2**64
-
-
-def _hash(text: str) -> int:
-    """64 bits: the chance that two of two million molecules share them is one in ten million."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")

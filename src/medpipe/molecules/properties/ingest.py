@@ -11,7 +11,7 @@ from medpipe.core.errors import InputError
 from medpipe.core.parallel import parallel
 from medpipe.molecules.properties.columns import read_table
 from medpipe.molecules.properties.params import IngestPropertiesParams
-from medpipe.molecules.properties.splits import SPLITS, random_split, scaffold_split
+from medpipe.molecules.properties.splits import SPLITS, hash_split, random_split, scaffold_split
 
 REJECTED_COLUMNS = {"line": "int64", "text": "str", "code": "str", "reason": "str"}
 SHOWN_CHARACTERS = 200
@@ -177,6 +177,8 @@ def _rejects(
 
 
 def _split(path: Path, smiles: list[str], rows: pd.DataFrame, params: IngestPropertiesParams) -> list[str]:
+    if params.split == "hash":
+        return hash_split(smiles, params.val_fraction, params.test_fraction, params.seed).tolist()
     if params.split == "random":
         return random_split(len(smiles), params.val_fraction, params.test_fraction, params.seed).tolist()
     if params.split == "scaffold":

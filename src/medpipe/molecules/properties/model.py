@@ -1,7 +1,7 @@
 """A trained property model: networks and forest together, calibrated, with the domain in which to believe it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from medpipe.core.errors import InputError
+from medpipe.molecules.chance import hash_of
 from medpipe.molecules.metrics.fingerprints import nearest
 from medpipe.molecules.properties.boosting import Forest
 from medpipe.molecules.properties.features import MoleculeFeatures, read_features
@@ -24,6 +25,11 @@ UNCERTAINTY = "_uncertainty"
 _BATCH = 256
 
 FloatArray = npt.NDArray[np.float64]
+
+
+def molecule_keys(smiles: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """64 bits of each canonical SMILES, (n,)."""
+    return np.fromiter(map(hash_of, smiles), np.uint64)
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class PropertyModel:
         calibration: (tasks, 2): of a number, a and b of its variance; of a class, slope and intercept of its logit.
         train: Packed fingerprints of the molecules of train, (n, 16).
         least_similarity: A molecule whose nearest one of train is less similar (Tanimoto) is outside the domain.
+        seen: Keys of the molecules of train and val (`molecule_keys`), so that none of them is taken for a test.
     """
 
     tasks: tuple[str, ...]
@@ -93,6 +100,7 @@ class PropertyModel:
     calibration: FloatArray
     train: npt.NDArray[np.uint64]
     least_similarity: float
+    seen: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
 
     @cached_property
     def networks(self) -> list[MessagePassingNetwork]:
@@ -168,6 +176,7 @@ class PropertyModel:
         tensors |= {f"scaling.{name}": torch.from_numpy(array) for name, array in vars(self.scaling).items()}
         tensors |= {"calibration": torch.from_numpy(self.calibration)}
         tensors |= {"train": torch.from_numpy(self.train.view(np.int64))}
+        tensors |= {"seen": torch.from_numpy(self.seen.view(np.int64))}
         params = {
             "tasks": list(self.tasks),
             "is_class": self.is_class.tolist(),
@@ -207,4 +216,7 @@ class PropertyModel:
             calibration=checkpoint.weights["calibration"].numpy(),
             train=checkpoint.weights["train"].numpy().view(np.uint64),
             least_similarity=params["least_similarity"],
+            seen=checkpoint.weights["seen"].numpy().view(np.uint64)
+            if "seen" in checkpoint.weights
+            else np.zeros(0, np.uint64),
         )

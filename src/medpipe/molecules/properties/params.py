@@ -26,8 +26,9 @@ class IngestPropertiesParams(Params):
         targets: Columns to learn, also as one text with commas between; None takes every column of numbers but split
             and those that count the rows.
         task: What the targets are; ``auto`` takes a column of nothing but 0 and 1 for a class.
-        split: Which molecules are kept for val and test: ``random``; ``scaffold`` keeps all molecules of a Murcko
-            scaffold together; ``column`` takes what the table says.
+        split: Which molecules are kept for val and test: ``hash``, of the molecule alone, so that each keeps its split
+            when others are added, as retraining needs; ``random``, of exact shares; ``scaffold`` keeps all molecules of
+            a Murcko scaffold together; ``column`` takes what the table says.
         split_column: Column with train, val and test; only with split ``column``.
         val_fraction: Share of the molecules for choosing and calibrating.
         test_fraction: Share of the molecules that only the evaluation sees.
@@ -38,7 +39,7 @@ class IngestPropertiesParams(Params):
     smiles_column: str = "smiles"
     targets: tuple[str, ...] | None = None
     task: Literal["auto", "regression", "classification"] = "auto"
-    split: Literal["random", "scaffold", "column"] = "random"
+    split: Literal["hash", "random", "scaffold", "column"] = "random"
     split_column: str = "split"
     val_fraction: Fraction = 0.1
     test_fraction: Fraction = 0.1

@@ -1,13 +1,22 @@
-"""Train, val and test: at random, or by scaffold, so that test molecules have cores that train has not."""
+"""Train, val and test: by a hash, at random, or by scaffold, so that test molecules have cores that train has not."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from medpipe.molecules.chance import chance
 from medpipe.molecules.scaffold import murcko_scaffold
 
 SPLITS = ("train", "val", "test")
+
+
+def hash_split(smiles: Sequence[str], val_fraction: float, test_fraction: float, seed: int) -> npt.NDArray[np.str_]:
+    """Split of each molecule, which it keeps when others are added; shares are met on average."""
+    of_the_rest = val_fraction / (1 - test_fraction)
+    is_test = np.array([chance(f"test/{molecule}", seed) < test_fraction for molecule in smiles], bool)
+    is_val = np.array([chance(f"val/{molecule}", seed) < of_the_rest for molecule in smiles], bool)
+    return np.where(is_test, "test", np.where(is_val, "val", "train"))
 
 
 def random_split(n: int, val_fraction: float, test_fraction: float, seed: int) -> npt.NDArray[np.str_]:

@@ -15,7 +15,7 @@ from medpipe.molecules.metrics.fingerprints import nearest
 from medpipe.molecules.properties.boosting import fit_forest
 from medpipe.molecules.properties.calibration import fit_deviation, fit_logits
 from medpipe.molecules.properties.features import MoleculeFeatures, read_features
-from medpipe.molecules.properties.model import Members, PropertyModel, Scaling
+from medpipe.molecules.properties.model import Members, PropertyModel, Scaling, molecule_keys
 from medpipe.molecules.properties.module import LabelledMolecules, train_member
 from medpipe.molecules.properties.network import standardise
 from medpipe.molecules.properties.params import TrainPropertiesParams
@@ -69,6 +69,7 @@ def train_properties(
         tasks, is_class, params.network, weights, forest, scaling, 0.5, uncalibrated, train.fingerprints, 0.0
     )
     model = _fit_to_val(model, val, targets[in_val], params)
+    model = replace(model, seen=molecule_keys(table.loc[table["split"] != "test", "smiles"]))
     provenance = {
         "data": digest(table),
         "molecules": {name: int((split == name).sum()) for name in ("train", "val")},
