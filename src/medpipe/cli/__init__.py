@@ -12,6 +12,7 @@ from medpipe.cli.run import run
 
 _COMMANDS = {
     "score-molecules": "medpipe.cli.score_molecules:score_molecules",
+    "serve": "medpipe.cli.serve:serve",
 }
 """Where each command lies."""
 

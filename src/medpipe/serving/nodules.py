@@ -5,6 +5,7 @@ trained, detection, outlines, classes.
 """
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -88,6 +89,21 @@ def _load_pyfunc(data_path: str) -> "NoduleModel":
     return NoduleModel(networks.load(), networks.use(), folder)
 
 
+@dataclass(frozen=True)
+class Search:
+    """What came of a folder of scans.
+
+    Attributes:
+        findings: Columns of `medpipe.nodules.findings.instances.INSTANCE_DTYPES`.
+        series_uids: The scans that were searched.
+        rejected: The others: columns series_uid, code and reason.
+    """
+
+    findings: pd.DataFrame
+    series_uids: list[str]
+    rejected: pd.DataFrame
+
+
 class NoduleModel:
     """Finds, outlines and classifies nodules, as far as networks for it were trained.
 
@@ -132,20 +148,43 @@ class NoduleModel:
                 write_scan_file(raw, scan, {name: row.get(name) for name in GEOMETRY_COLUMNS}, f"row {number}")
             else:
                 raw = self._folder_of(str(path), raw)
-            found = self._search(raw, Path(folder, "work"), f"path: {path}" if isinstance(path, str) else f"{SCAN}")
-        return found.assign(row=number, path=path if isinstance(path, str) else None)
+            search = self.search(raw, Path(folder, "work"))
+        if len(search.rejected):
+            name = f"path: {path}" if isinstance(path, str) else SCAN
+            first = search.rejected["reason"].iloc[0]
+            raise InputError(f"{name}: {len(search.rejected)} scan(s) rejected: {first}")
+        return search.findings.assign(row=number, path=path if isinstance(path, str) else None)
 
-    def _search(self, raw: Path, work: Path, name: str) -> pd.DataFrame:
+    def search(self, raw: Path, work: Path) -> Search:
+        """Searches all scans of a folder that pass intake and preparation.
+
+        Args:
+            raw: The folder; archives in it are looked into.
+            work: For temporary files.
+
+        Raises:
+            InputError: If there is no scan at all.
+        """
         from medpipe.ct.preprocess import preprocess
-        from medpipe.nodules.findings.instances import find_instances
+        from medpipe.nodules.findings.instances import INSTANCE_DTYPES, find_instances
         from medpipe.nodules.findings.intake import as_trained, ingest_unlabelled
 
         scans, locations = ingest_unlabelled(raw, IngestCTParams(n_jobs=1, pseudonyms="never"), None)
-        _refuse(name, scans.loc[~scans["accepted"], "rejection_reason"])
+        refused = scans.loc[~scans["accepted"], ["series_uid", "rejection_code", "rejection_reason"]]
+        refused = refused.set_axis(["series_uid", "code", "reason"], axis=1)
+        nothing = pd.DataFrame(columns=list(INSTANCE_DTYPES)).astype(INSTANCE_DTYPES)
+        if not scans["accepted"].any():
+            return Search(nothing, [], refused)
         params = as_trained(PreprocessParams(n_jobs=1), self._models.detector)
         store = preprocess(raw, scans, locations, None, params, work / "store")
-        _refuse(name, store.rejections["reason"])
-        return find_instances(store, store.series_uids, self._models, self._use, work / "masks")[0]
+        refused = pd.concat([refused, store.rejections[["series_uid", "code", "reason"]]], ignore_index=True)
+        uids = list(store.series_uids)
+        found = find_instances(store, uids, self._models, self._use, work / "masks")[0] if uids else nothing
+        return Search(found, uids, refused)
+
+    def get_raw_model(self) -> "NoduleModel":
+        """This model, for those who have it as MLflow's ``PyFuncModel``."""
+        return self
 
     def _folder_of(self, path: str, folder: Path) -> Path:
         """The folder to look in; one file is looked at in ``folder`` by itself. The example lies beside the model."""
@@ -161,8 +200,3 @@ class NoduleModel:
         for file in itk.content(place) if is_image else [place]:
             (folder / file.name).symlink_to(file.absolute())
         return folder
-
-
-def _refuse(name: str, reasons: "pd.Series[str]") -> None:
-    if len(reasons):
-        raise InputError(f"{name}: {len(reasons)} scan(s) rejected: {reasons.iloc[0]}")

@@ -1,6 +1,7 @@
 """Scans that are handed to a model as they are, instead of by a path."""
 
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ def write_scan_file(folder: Path, content: bytes, geometry: Mapping[str, Any], n
     from medpipe.ct.phantom.writers import write_metaimage
 
     try:
+        _check_length(content)
         array = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise InputError(f"{name}: {SCAN} is no array as numpy.save writes it ({error})") from error
@@ -75,6 +77,17 @@ def write_scan_file(folder: Path, content: bytes, geometry: Mapping[str, Any], n
         raise InputError(f"{name}: {SCAN} is {array.dtype} {array.shape}, expected Hounsfield units (z, y, x)")
     hounsfield = np.clip(np.rint(array), _INT16.min, _INT16.max).astype(np.int16)
     write_metaimage(folder / f"{SCAN}.mhd", Volume(hounsfield, _geometry(array.shape, geometry, name)))
+
+
+def _check_length(content: bytes) -> None:
+    """Holds the header of an array against its bytes: NumPy makes room for what a header tells before it reads."""
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(stream)
+    told, found = math.prod(shape) * dtype.itemsize, len(content) - stream.tell()
+    if told != found:
+        raise ValueError(f"its header tells of {told} bytes, {found} follow")
 
 
 def _geometry(shape: tuple[int, ...], columns: Mapping[str, Any], name: str) -> Geometry:

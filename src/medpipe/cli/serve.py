@@ -1,0 +1,66 @@
+"""``medpipe serve``: a model behind HTTP."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+KINDS = ("nodules", "generator", "properties")
+
+
+@click.command("serve")
+@click.argument("kind", type=click.Choice(KINDS), default="nodules")
+@click.option("--model", help="Version, alias, folder or MLflow uri. [default: the champion]")
+@click.option("--env", "-e", help="Kedro environment whose registry is asked.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes with the model.")
+@click.option("--queue", default=32, show_default=True, type=click.IntRange(0), help="Requests that may wait.")
+@click.option("--timeout", default=300.0, show_default=True, help="Seconds to arrive, to wait and to be worked on.")
+@click.option("--max-body-mb", default=1024.0, show_default=True, help="Largest request.")
+@click.option("--max-unpacked-mb", default=4096.0, show_default=True, help="Largest archive when unpacked.")
+@click.option("--max-files", default=10_000, show_default=True, help="Most files of an archive.")
+@click.option("--max-rows", default=10_000, show_default=True, help="Most rows or SMILES of a request.")
+@click.option("--max-molecules", default=10_000, show_default=True, help="Most molecules drawn for a request.")
+@click.option(
+    "--scans",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder below which callers may name scans by path. [default: none]",
+)
+def serve(kind: str, model: str | None, env: str | None, host: str, port: int, **limits: object) -> None:
+    """Serve the champion over HTTP: nodules (the default), generator or properties.
+
+    It listens on this machine alone, without TLS and without passwords; docs/serving.md shows what goes in front of it.
+    """
+    from pydantic import ValidationError
+
+    from medpipe.cli.champion import choose_model
+    from medpipe.core.errors import InputError
+    from medpipe.serving.server.params import ServeParams
+    from medpipe.serving.server.run import LOOPBACK, run_server
+    from medpipe.serving.server.worker import WorkerSpec
+
+    try:
+        params = ServeParams.model_validate({"timeout_s": limits.pop("timeout"), **limits})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = f"--{str(first['loc'][0]).removesuffix('_s').replace('_', '-')}"
+        raise click.BadParameter(f"{option} is {first['input']!r}: {first['msg']}") from error
+    if host not in LOOPBACK:
+        click.echo(
+            f"Warning: --host {host} opens this server to everybody who can reach the machine: no TLS, no passwords, "
+            "and scans are of patients. Put a reverse proxy in front of 127.0.0.1 instead (docs/serving.md).",
+            err=True,
+        )
+    with TemporaryDirectory(prefix="medpipe-model-") as folder:
+        try:
+            chosen = choose_model(kind, model, env, Path(folder))
+            click.echo(f"Loading {chosen.title} ...")
+            run_server(
+                WorkerSpec(kind, chosen.folder, chosen.name, chosen.version, params),
+                host,
+                port,
+                lambda address: click.echo(f"Serving {kind} ({chosen.title}) at {address}"),
+            )
+        except InputError as error:
+            raise click.ClickException(str(error)) from error

@@ -1,0 +1,36 @@
+"""What a server takes from its callers, and how long."""
+
+from pathlib import Path
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from medpipe.core.params import Params
+
+MB = 1_000_000
+
+
+class ServeParams(Params):
+    """Limits of a server.
+
+    Attributes:
+        workers: Processes that hold the model, each working on one request at a time.
+        queue: Requests that may wait for a worker; one more is told to come back later (429).
+        timeout_s: Longest time that a request may arrive (408), may wait (503) and may be worked on (504, the worker is
+            ended); seconds each.
+        max_body_mb: Largest request, megabytes (413).
+        max_unpacked_mb: Largest archive when unpacked, megabytes.
+        max_files: Most files of an archive.
+        max_rows: Most rows or SMILES of a request.
+        max_molecules: Most molecules drawn for a request.
+        scans: Folder below which callers may name scans by path; None takes no paths.
+    """
+
+    workers: PositiveInt = 1
+    queue: NonNegativeInt = 32
+    timeout_s: PositiveFloat = 300.0
+    max_body_mb: PositiveFloat = 1024.0
+    max_unpacked_mb: PositiveFloat = 4096.0
+    max_files: int = Field(10_000, ge=1, le=1_000_000)
+    max_rows: PositiveInt = 10_000
+    max_molecules: PositiveInt = 10_000
+    scans: Path | None = None
