@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -24,25 +25,40 @@ class Witness(Regression):
         torch.save(found, self.folder / f"rank{self.global_rank}.pt")
 
 
-def test_two_processes_learn_one_network_from_different_batches(tmp_path, monkeypatch):
-    """Read by a worker of each, which must know whose worker it is."""
-    monkeypatch.setattr(regression, "Regression", Witness)
-    monkeypatch.setattr(Witness, "folder", tmp_path, raising=False)
-    module, history = train(tmp_path / "work", devices=2, max_steps=4, n_workers=1)
+SAME = {"max_steps": 4, "dropout": 0.0}  # dropout is each process's own
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory) -> tuple[Path, Regression, pd.DataFrame]:
+    """Two processes, their batches read by a worker of each, which must know whose worker it is."""
+    folder = tmp_path_factory.mktemp("together")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(regression, "Regression", Witness)
+        patch.setattr(Witness, "folder", folder, raising=False)
+        return folder, *train(folder / "work", batch_size=8, devices=2, n_workers=1, **SAME)
+
+
+def test_each_of_two_processes_has_its_part_of_the_batch_and_both_learn_one_network(together):
+    folder, module, history = together
     (seen, weights, val), (other_seen, other_weights, other_val) = (
-        torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)
+        torch.load(folder / f"rank{rank}.pt") for rank in (0, 1)
     )
-    for step, (batch, other) in enumerate(zip(seen, other_seen, strict=True)):
-        torch.testing.assert_close(batch, torch.randn(8, 1, generator=torch.Generator().manual_seed(2 * step)))
-        torch.testing.assert_close(other, torch.randn(8, 1, generator=torch.Generator().manual_seed(2 * step + 1)))
+    for step, parts in enumerate(zip(seen, other_seen, strict=True)):
+        drawn = torch.randn(16, 1, generator=torch.Generator().manual_seed(2 * step))
+        torch.testing.assert_close(torch.cat(parts), drawn, rtol=0, atol=0)
     torch.testing.assert_close(weights, other_weights, rtol=0, atol=0)
     torch.testing.assert_close(dict(module.network.named_parameters()), weights, rtol=0, atol=0)
-    alone, _ = train(tmp_path / "alone", max_steps=4)
-    assert not torch.equal(alone.network[0].weight, module.network[0].weight)
-    assert (history["name"] == "loss").sum() == 4
     assert val != other_val
     expected = sum([*val, *other_val]) / 4
     assert course(history, "val_loss")["value"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_two_processes_learn_what_one_does_from_the_same_global_batch(together, tmp_path):
+    """Losses step by step, weights, running statistics and moving average, but for rounding."""
+    _, two, course_of_two = together
+    one, course_of_one = train(tmp_path, batch_size=16, **SAME)
+    pd.testing.assert_frame_equal(course(course_of_two), course(course_of_one), rtol=1e-4)
+    torch.testing.assert_close(two.state_dict(), one.state_dict(), rtol=1e-4, atol=5e-4)
 
 
 def test_an_error_in_a_process_reaches_the_user(tmp_path):
@@ -56,10 +72,16 @@ def test_an_error_in_a_process_reaches_the_user(tmp_path):
         ({}, {"devices": 3, "accelerator": "cpu"}, 3),
         ({}, {"devices": "auto", "accelerator": "cpu"}, 1),
         ({"LOCAL_RANK": "0"}, {"devices": 3}, 1),
-        ({}, {"devices": 3, "num_nodes": 2}, 1),
+        ({"LOCAL_RANK": "0"}, {"devices": 3, "num_nodes": 2}, 1),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, {"devices": 3}, 3),
     ],
 )
 def test_processes_are_started_where_nobody_else_did(monkeypatch, variables, params, expected: int):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert processes_to_start(TrainerParams(max_steps=1, **params)) == expected
+
+
+def test_several_hosts_without_torchrun_are_refused():
+    with pytest.raises(InputError, match="num_nodes is 2, but this process stands alone"):
+        processes_to_start(TrainerParams(max_steps=1, devices=1, num_nodes=2))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from medpipe.nodules.params import AugmentParams
+from medpipe.training.processes import share
 
 MIRRORS = tuple(axes for count in range(4) for axes in combinations((2, 3, 4), count))
 """Axes of B x C x D x H x W images that are flipped for each of the eight mirror images, the image itself first."""
@@ -15,6 +16,8 @@ def augment(
     image: Tensor, params: AugmentParams, seed: int, *, centres: Tensor | None = None, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Random mirror images, exchanged axes, contrast, brightness and noise.
+
+    Where several processes train, each changes its part of the global batch as one process would have done.
 
     Args:
         image: B x D x D x D in [0, 1], cubic.
@@ -39,7 +42,8 @@ def _turn(image: Tensor, centres: Tensor, mask: Tensor, generator: torch.Generat
     axes = (0, *(1 + int(axis) for axis in order))
     image, mask = image.permute(axes), mask.permute(axes)
     centres = centres[..., order]
-    mirrored = torch.rand(len(image), 3, generator=generator, device=image.device) < 0.5
+    total, own = share(len(image))
+    mirrored = torch.rand(total, 3, generator=generator, device=image.device)[own] < 0.5
     for axis in range(3):
         chosen = mirrored[:, axis, None, None, None]
         image = torch.where(chosen, image.flip(axis + 1), image)
@@ -49,11 +53,12 @@ def _turn(image: Tensor, centres: Tensor, mask: Tensor, generator: torch.Generat
 
 
 def _intensity(image: Tensor, params: AugmentParams, generator: torch.Generator) -> Tensor:
-    draws = torch.rand(3, len(image), 1, 1, 1, generator=generator, device=image.device)
+    total, own = share(len(image))
+    draws = torch.rand(3, total, 1, 1, 1, generator=generator, device=image.device)[:, own]
     scale = 1 + params.scale * (2 * draws[0] - 1)
     shift = params.shift * (2 * draws[1] - 1)
     image = image * scale + shift
     if params.noise > 0:
-        noise = torch.randn(image.shape, generator=generator, device=image.device)
+        noise = torch.randn((total, *image.shape[1:]), generator=generator, device=image.device)[own]
         image = image + noise * (params.noise * draws[2])
     return image.clamp(0.0, 1.0)

@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.params import CubeParams
-from medpipe.training.data import SERIES_UIDS, rank
+from medpipe.training.data import SERIES_UIDS
+from medpipe.training.processes import share
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Places:
 
 
 class CubeBatches(Dataset[dict[str, Any]]):
-    """Batches of cubes; batch number ``step`` is always the same one.
+    """Batches of cubes; batch number ``step`` is always the same one, and each process reads its part.
 
     An item has ``image`` (uint8, B x E x E x E), ``target`` (float32, B), ``mask`` (bool, as the image: the
     voxels of the place's own finding; only with ``masks``), ``step``, and ``series_uids`` of the scans they are from.
@@ -59,12 +60,9 @@ class CubeBatches(Dataset[dict[str, Any]]):
         self._shares = np.cumsum(places.weights) / places.weights.sum()
 
     def __getitem__(self, step: int) -> dict[str, Any]:
-        generator = np.random.default_rng((self._seed, step, rank()))
-        edge, most = self._params.edge, self._params.jitter_voxels
+        edge = self._params.edge
         images, masks, targets, uids = [], [], [], []
-        for _ in range(self._params.batch_size):
-            index = int(np.searchsorted(self._shares, generator.random(), side="right"))
-            place = self._places.centres[index] + generator.uniform(-most, most, size=3)
+        for index, place in self._draw(step):
             scan = self._store.open(self._places.series_uids[index])
             start = corner(place, edge)
             images.append(scan.patch(start, (edge, edge, edge)))
@@ -79,6 +77,17 @@ class CubeBatches(Dataset[dict[str, Any]]):
             SERIES_UIDS: uids,
         }
         return batch | ({"mask": torch.from_numpy(np.stack(masks))} if self._masks else {})
+
+    def _draw(self, step: int) -> list[tuple[int, npt.NDArray[np.float64]]]:
+        """Numbers of places and where, near them, cubes are cut."""
+        generator = np.random.default_rng((self._seed, step, 0))
+        most = self._params.jitter_voxels
+        total, own = share(self._params.batch_size)
+        drawn = []
+        for _ in range(total):
+            index = int(np.searchsorted(self._shares, generator.random(), side="right"))
+            drawn.append((index, self._places.centres[index] + generator.uniform(-most, most, size=3)))
+        return drawn[own]
 
 
 def corner(centre_zyx: npt.NDArray[np.float64], edge: int) -> list[int]:

@@ -28,7 +28,7 @@ class CubeParams(Params):
 
     Attributes:
         edge: Edge of a cube in voxels.
-        batch_size: Cubes a step (on each device).
+        batch_size: Cubes a step on each device; n devices learn from n times as many.
         jitter_voxels: A cube is shifted by up to so much along each axis, so that the network cannot learn that what
             matters lies in the middle.
         n_workers: Processes that read cubes beside the training process; 0 reads in it.

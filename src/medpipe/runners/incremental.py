@@ -13,6 +13,7 @@ from medpipe.core.atomic import remove_leftovers, write_json
 from medpipe.core.code_version import code_digest
 from medpipe.core.fingerprint import digest
 from medpipe.datasets.fingerprint import dataset_fingerprint, persisted
+from medpipe.runners.followers import check_nodes, follow, follows
 
 DEFAULT_STATE_FOLDER = "data/.medpipe"
 
@@ -35,6 +36,7 @@ class IncrementalRunner(SequentialRunner):
         self._folder = Path(state_folder)
 
     def _run(self, pipeline: Any, catalog: Any, hook_manager: Any = None, run_id: str | None = None) -> None:
+        check_nodes([node.name for node in pipeline.nodes])
         load_counts = Counter(chain.from_iterable(node.inputs for node in pipeline.nodes))
         done: set[Any] = set()
         for number, node in enumerate(pipeline.nodes, start=1):
@@ -51,6 +53,8 @@ class IncrementalRunner(SequentialRunner):
             self._release_datasets(node, catalog, load_counts, pipeline)
 
     def _execute(self, node: Any, catalog: Any, hook_manager: Any, run_id: str | None) -> None:
+        if follows():
+            return follow(node, catalog)
         record = self._record_file(node, catalog)
         record.unlink(missing_ok=True)
         for name in node.outputs:

@@ -1,6 +1,5 @@
 """Batches for training: numbered by the step, so that a resumed run sees what it would have seen."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,15 +12,6 @@ BATCHES_AHEAD = 4
 
 SERIES_UIDS = "series_uids"
 """Entry of a batch that says which scans it was cut from, a list of str; errors in training name them."""
-
-_RANK_VARIABLES = ("RANK", "SLURM_PROCID")  # of torchrun and our own processes; of SLURM
-
-
-def rank() -> int:
-    """Number of this process, or of the process whose data it reads, among those that train together."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank()
-    return next((int(os.environ[name]) for name in _RANK_VARIABLES if name in os.environ), 0)
 
 
 class StepSampler(Sampler[int]):

@@ -1,41 +1,79 @@
-"""Several devices of one host train together (DDP): a process each, for the training alone.
+"""Several devices train together (DDP): a process each.
 
-Lightning's own launcher starts the whole command once a device; a Kedro run would then read, prepare and save
-everything several times over. Here only the training is repeated: the processes get module and batches, and give back
-what they have learned.
+Those of one host we start ourselves, for the training alone. Lightning's own launcher starts the whole command once a
+device; a Kedro run would then read, prepare and save everything several times over. Here only the training is
+repeated: the processes get module and batches, and give back what they have learned.
+
+Those of several hosts are started by ``torchrun``, for the node that trains alone: see `medpipe.runners.followers`.
 """
 
 import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import cloudpickle  # type: ignore[import-untyped]
 import lightning.pytorch as pl
 import pandas as pd
 import torch
+from lightning.fabric.plugins.environments import ClusterEnvironment, LightningEnvironment, TorchElasticEnvironment
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from torch.multiprocessing.spawn import ProcessException
 
 from medpipe.core.errors import InputError
 from medpipe.training.history import COLUMNS
 from medpipe.training.params import TrainerParams
+from medpipe.training.processes import rank, world_size
 
 RESULT_FILE = "result.pt"
 ERROR_FILE = "error.txt"
 
 Train = Callable[[], pd.DataFrame]
+T = TypeVar("T")
 
 
 def processes_to_start(params: TrainerParams) -> int:
-    """How many processes the training needs from us; 1 where one is enough or ``torchrun`` or SLURM started them."""
-    started_by_others = "LOCAL_RANK" in os.environ or "SLURM_PROCID" in os.environ
-    if started_by_others or params.num_nodes > 1:
+    """How many processes the training needs from us; 1 where one is enough or ``torchrun`` started them.
+
+    Raises:
+        InputError: Several hosts are to train together and nobody started their processes.
+    """
+    if started_by_torchrun():
         return 1
+    if params.num_nodes > 1:
+        raise InputError(
+            f"trainer.num_nodes is {params.num_nodes}, but this process stands alone: on each of the hosts, start the "
+            "node that trains with torchrun (docs/scaling.md), or set num_nodes to 1."
+        )
     if params.devices != "auto":
         return params.devices
     on_gpu = params.accelerator in ("auto", "gpu", "cuda")
     return max(1, torch.cuda.device_count()) if on_gpu else 1
+
+
+def started_by_torchrun() -> bool:
+    """Whether this is one of several processes that were started together from outside."""
+    return "LOCAL_RANK" in os.environ
+
+
+def cluster_environment() -> ClusterEnvironment:
+    """How Lightning knows its place: from ``torchrun`` or from us.
+
+    Said, because inside a SLURM allocation Lightning would take each process for one that ``srun`` has started.
+    """
+    return TorchElasticEnvironment() if TorchElasticEnvironment.detect() else LightningEnvironment()
+
+
+def first_decides(decide: Callable[[], T]) -> T:
+    """What the first of the processes finds; all others wait for it and get the same."""
+    if world_size() == 1:
+        return decide()
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    found = [decide() if rank() == 0 else None]
+    torch.distributed.broadcast_object_list(found)
+    return found[0]  # type: ignore[return-value]
 
 
 def in_processes(n: int, train: Train, module: pl.LightningModule, work_dir: Path) -> pd.DataFrame:

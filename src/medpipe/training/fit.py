@@ -16,8 +16,9 @@ import torch
 
 from medpipe.core.atomic import remove_leftovers, write_json
 from medpipe.core.errors import InputError
+from medpipe.training.batch_norm import GlobalBatchNorm
 from medpipe.training.callbacks import KeepHistory, KeepLast, KeepRandomState, ShowProgress
-from medpipe.training.distributed import in_processes, processes_to_start
+from medpipe.training.distributed import cluster_environment, first_decides, in_processes, processes_to_start
 from medpipe.training.early_stopping import StopEarly
 from medpipe.training.guard import StopAtNaN
 from medpipe.training.history import History
@@ -65,9 +66,9 @@ def fit(
             f"early_stopping.metric is {params.early_stopping.metric!r}, but there are no validation data: give some, "
             "or leave early_stopping out."
         )
-    resume_from = _prepare(work_dir, run_key)
-    train = partial(_train, module, train_batches, val_batches, params, work_dir, resume_from, description)
     n_processes = processes_to_start(params)
+    resume_from = first_decides(partial(_prepare, work_dir, run_key))
+    train = partial(_train, module, train_batches, val_batches, params, work_dir, resume_from, description)
     return train() if n_processes == 1 else in_processes(n_processes, train, module, work_dir)
 
 
@@ -105,6 +106,7 @@ def _train(
             enable_model_summary=False,
             enable_progress_bar=False,
             num_sanity_val_steps=0,
+            plugins=[cluster_environment(), GlobalBatchNorm(on_cpu=_on_cpu(params))],
             use_distributed_sampler=False,
         )
         _logger.info("%s: %d steps on %s", description, params.max_steps, trainer.strategy.root_device)
@@ -134,8 +136,11 @@ def precision(params: TrainerParams) -> Any:
     """Lightning's precision: bf16 pays on a GPU; on a CPU autocast is several times slower than float32."""
     if params.precision != "auto":
         return params.precision
-    on_gpu = params.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    return "bf16-mixed" if on_gpu else "32-true"
+    return "32-true" if _on_cpu(params) else "bf16-mixed"
+
+
+def _on_cpu(params: TrainerParams) -> bool:
+    return params.accelerator not in ("auto", "gpu", "cuda") or not torch.cuda.is_available()
 
 
 def _prepare(work_dir: Path, run_key: str) -> Path | None:
@@ -166,6 +171,7 @@ def _tamed() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
         warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*but have no `val_dataloader`.*")
+        warnings.filterwarnings("ignore", message="(?s).*Grad strides do not match bucket view strides")
         yield
     for logger, level in zip(quiet, levels, strict=True):
         logger.setLevel(level)

@@ -46,23 +46,21 @@ class NetworkModule(pl.LightningModule, Generic[Network]):
         return cast(Network, self.network if self.average is None else self.average.module)
 
     def step_seed(self, step: int, seed: int) -> int:
-        """Seed of what is drawn in one step by this process, such as the augmentation.
+        """Seed of what is drawn in one step for the batch of all processes, such as the augmentation.
 
         Args:
             step: Number of the batch.
             seed: Of the training; those of different trainings do not follow each other.
         """
-        return seed * SEED_STRIDE + step + (self.global_rank << 32)
+        return seed * SEED_STRIDE + step
 
     def kept_weights(self) -> dict[str, torch.Tensor]:
         """Those of `kept_network`, on the CPU."""
         return {name: tensor.detach().cpu() for name, tensor in self.kept_network.state_dict().items()}
 
     def log(self, name: str, value: Any, **settings: Any) -> None:
-        """Into the history; of a validation, the mean over all processes, so that they decide alike."""
-        if self.trainer.validating:
-            settings["sync_dist"] = True
-        super().log(name, value, **settings)
+        """Into the history: the mean over all processes, that of the global batch, so that they decide alike."""
+        super().log(name, value, **{**settings, "sync_dist": True})
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """All of the batch but its number, which is asked for as an int: from the device, that would stop its queue."""

@@ -31,7 +31,7 @@ class TrainerParams(Params):
         max_steps: Optimizer steps in all; of a GAN those of its generator.
         accelerator: ``auto`` takes the GPU where there is one.
         devices: Number of devices on this host, or ``auto`` for all. Several train together, a process each (DDP).
-        num_nodes: Hosts that train together (DDP). On each, the same command is started by ``torchrun`` or SLURM.
+        num_nodes: Hosts that train together (DDP). On each, ``torchrun`` starts the node that trains.
         precision: ``auto`` is bf16 mixed precision on a GPU and float32 on the CPU.
         gradient_clip_norm: Largest L2 norm of the gradient; 0 clips nothing.
         checkpoint_every_n_steps: Distance of the checkpoints from which a killed run goes on.

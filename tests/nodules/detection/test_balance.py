@@ -42,7 +42,7 @@ def test_nodules_are_drawn_by_their_weight(blobs: tuple[ScanStore, pd.DataFrame]
     for balance, share in ((0.0, 1 / 12), (1.0, 1 / 2)):
         params = SamplingParams(patch_edge=16, border_voxels=4, lesion_share=1.0, hard_share=0.0, balance=balance)
         batches = PatchBatches(store, scan_places(store, marked, store.series_uids, params, 0, 1), params, 0)
-        drawn = [batches._draw(np.random.default_rng(step)) for step in range(600)]
+        drawn = [batches._draw_place(np.random.default_rng(step)) for step in range(600)]
         first = batches._places[0].centres[0]
         found = np.mean([number == 0 and np.allclose(centre, first) for number, centre in drawn])
         assert found == pytest.approx(share, abs=0.07)

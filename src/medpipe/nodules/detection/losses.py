@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from medpipe.nodules.detection.targets import Targets
+from medpipe.training.processes import mean_count
 
 FOCAL_POWER = 2.0
 NEAR_POWER = 4.0
@@ -25,7 +26,7 @@ def detection_loss(output: Tensor, targets: Targets) -> dict[str, Tensor]:
         Scalars ``loss`` and its parts ``heat_loss``, ``offset_loss``, ``diameter_loss``, each a mean over nodules.
     """
     output = output.float()
-    n_nodules = targets.weight.sum().clamp(min=1.0)
+    n_nodules = mean_count(targets.weight.sum())
     heat = heat_loss(output[:, 0], targets) / n_nodules
     offset = functional.smooth_l1_loss(output[:, 1:4], targets.offset, reduction="none").sum(dim=1)
     offset = (offset * targets.weight).sum() / n_nodules

@@ -9,6 +9,7 @@ from medpipe.nodules.detection.network import CentreNet
 from medpipe.nodules.detection.params import TrainDetectorParams
 from medpipe.nodules.detection.targets import Targets, make_targets
 from medpipe.training.module import NetworkModule
+from medpipe.training.processes import mean_count
 
 _UINT8_MAX = 255.0
 
@@ -43,7 +44,7 @@ class DetectorModule(NetworkModule[CentreNet]):
         size = len(batch["image"])
         self.log_dict({f"val_{name}": value for name, value in losses.items()}, batch_size=size)
         probability = torch.sigmoid(output[:, 0].float())
-        at_centres = (probability * targets.weight).sum() / targets.weight.sum().clamp(min=1.0)
+        at_centres = (probability * targets.weight).sum() / mean_count(targets.weight.sum())
         background = (probability * (targets.heat < 0.01) * targets.counted).amax(dim=(1, 2, 3)).mean()
         found = {"val_probability_at_centres": at_centres, "val_highest_background": background}
         self.log_dict(found, batch_size=size)

@@ -31,7 +31,7 @@ class SamplingParams(Params):
 
     Attributes:
         patch_edge: Edge of the cubic patches in voxels; a multiple of the network's coarsest stride.
-        batch_size: Patches a step (on each device).
+        batch_size: Patches a step on each device; n devices learn from n times as many.
         lesion_share: Share of patches around a nodule.
         hard_share: Share of patches around places that look like a nodule and are none (vessel crossings, walls). The
             rest lies anywhere in the lungs.

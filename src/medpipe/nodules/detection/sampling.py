@@ -18,7 +18,8 @@ from medpipe.nodules.detection.lookalikes import lookalikes
 from medpipe.nodules.detection.params import SamplingParams
 from medpipe.nodules.detection.targets import IRRELEVANT, NODULE
 from medpipe.nodules.evaluation.matching import POSITION, diameters_mm
-from medpipe.training.data import SERIES_UIDS, rank
+from medpipe.training.data import SERIES_UIDS
+from medpipe.training.processes import share
 
 _CLEARANCE_MM = 5.0  # a hard negative keeps this distance from the rim of every finding
 
@@ -84,7 +85,7 @@ def _away(points: IntArray, centres: FloatArray, diameters: FloatArray, spacing_
 
 
 class PatchBatches(Dataset[dict[str, Any]]):
-    """Batches of patches; batch number ``step`` is always the same one.
+    """Batches of patches; batch number ``step`` is always the same one, and each process reads its part.
 
     An item has ``image`` (uint8, B x E x E x E), ``centres`` (float32, B x K x 3, voxels in the patch),
     ``diameters_mm`` and ``kinds`` (B x K; kind 0 pads), ``step``, and ``series_uids`` of the scans they are from.
@@ -109,8 +110,9 @@ class PatchBatches(Dataset[dict[str, Any]]):
         return len(self._nodules)
 
     def __getitem__(self, step: int) -> dict[str, Any]:
-        generator = np.random.default_rng((self._seed, step, rank()))
-        patches = [self._patch(generator) for _ in range(self._params.batch_size)]
+        generator = np.random.default_rng((self._seed, step, 0))
+        total, own = share(self._params.batch_size)
+        patches = [self._patch(*drawn) for drawn in [self._draw(generator) for _ in range(total)][own]]
         most = max(1, *(len(patch["kinds"]) for patch in patches))
         batch: dict[str, Any] = {
             name: torch.from_numpy(np.stack([_pad(patch[name], most) for patch in patches]))
@@ -121,12 +123,9 @@ class PatchBatches(Dataset[dict[str, Any]]):
         batch[SERIES_UIDS] = [patch["series_uid"] for patch in patches]
         return batch
 
-    def _patch(self, generator: np.random.Generator) -> dict[str, Any]:
-        number, centre = self._draw(generator)
+    def _patch(self, number: int, start: IntArray) -> dict[str, Any]:
         scan = self._places[number]
         edge = self._params.patch_edge
-        room = edge / 2 - self._params.border_voxels
-        start = np.rint(centre + generator.uniform(-room, room, size=3) - edge / 2).astype(np.int64)
         inside = scan.centres - start
         reach = scan.diameters_mm[:, None]  # a diameter away, nothing of the finding or its peak is left in the patch
         near = ((inside > -reach) & (inside < edge + reach)).all(axis=1)
@@ -138,7 +137,14 @@ class PatchBatches(Dataset[dict[str, Any]]):
             "series_uid": scan.series_uid,
         }
 
-    def _draw(self, generator: np.random.Generator) -> tuple[int, FloatArray]:
+    def _draw(self, generator: np.random.Generator) -> tuple[int, IntArray]:
+        """Number of a scan and the first voxel of a patch of it."""
+        number, centre = self._draw_place(generator)
+        edge = self._params.patch_edge
+        room = edge / 2 - self._params.border_voxels
+        return number, np.rint(centre + generator.uniform(-room, room, size=3) - edge / 2).astype(np.int64)
+
+    def _draw_place(self, generator: np.random.Generator) -> tuple[int, FloatArray]:
         """Number of a scan and a place in it."""
         draw = generator.random()
         if draw < self._params.lesion_share and self._nodules:

@@ -8,6 +8,7 @@ from medpipe.nodules.augment import augment
 from medpipe.nodules.segmentation.network import Segmenter
 from medpipe.nodules.segmentation.params import TrainSegmenterParams
 from medpipe.training.module import NetworkModule
+from medpipe.training.processes import mean_count
 
 _UINT8_MAX = 255.0
 
@@ -59,7 +60,7 @@ def segmentation_loss(logits: Tensor, mask: Tensor, dice_weight: float) -> dict[
     logits, truth = logits.float(), mask.float()
     present = mask.any(dim=(1, 2, 3)).float()
     dice_of_each = DiceLoss(sigmoid=True, reduction="none")(logits[:, None], truth[:, None]).flatten()
-    dice = (dice_of_each * present).sum() / present.sum().clamp(min=1.0)
+    dice = (dice_of_each * present).sum() / mean_count(present.sum())
     cross_entropy = functional.binary_cross_entropy_with_logits(logits, truth)
     loss: Tensor = dice_weight * dice + cross_entropy
     return {"loss": loss, "dice_loss": dice, "cross_entropy": torch.as_tensor(cross_entropy)}

@@ -49,7 +49,7 @@ class MaskSamplingParams(Params):
             middle, if there is one: for lesions whose place is known. ``patches`` lie around any voxel of the masks,
             and the network learns to outline all there is: for organs, or lesions of a whole scan.
         patch_edge: Edge of the cubic patches in voxels; a multiple of the network's coarsest stride.
-        batch_size: Patches a step (on each device).
+        batch_size: Patches a step on each device; n devices learn from n times as many.
         foreground_share: Share of patches around findings. The rest lies anywhere in the prepared region.
         balance: How much more often rare kinds of findings (by size and texture) are drawn: 0 draws every finding alike
             often, 1 every kind.

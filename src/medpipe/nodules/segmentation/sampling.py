@@ -17,7 +17,8 @@ from medpipe.nodules.cubes import corner
 from medpipe.nodules.detection.balance import draw_weights
 from medpipe.nodules.evaluation.matching import POSITION
 from medpipe.nodules.segmentation.params import MaskSamplingParams, MaskTargetParams
-from medpipe.training.data import SERIES_UIDS, rank
+from medpipe.training.data import SERIES_UIDS
+from medpipe.training.processes import share
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -99,7 +100,7 @@ def _some_of(mask: npt.NDArray[Any], count: int, generator: np.random.Generator)
 
 
 class MaskBatches(Dataset[dict[str, Any]]):
-    """Batches of patches with masks; batch number ``step`` is always the same one.
+    """Batches of patches with masks; batch number ``step`` is always the same one, and each process reads its part.
 
     An item has ``image`` (uint8, B x E x E x E), ``mask`` (bool, likewise), ``step``, and ``series_uids`` of the scans
     they are from. The mask of ``cubes`` is that of the finding that the cube was drawn around, empty where it was none;
@@ -121,8 +122,10 @@ class MaskBatches(Dataset[dict[str, Any]]):
         return len(self._findings)
 
     def __getitem__(self, step: int) -> dict[str, Any]:
-        generator = np.random.default_rng((self._seed, step, rank()))
-        images, masks, uids = zip(*(self._patch(generator) for _ in range(self._params.batch_size)), strict=True)
+        generator = np.random.default_rng((self._seed, step, 0))
+        total, own = share(self._params.batch_size)
+        drawn = [self._draw(generator) for _ in range(total)][own]
+        images, masks, uids = zip(*(self._patch(*one) for one in drawn), strict=True)
         return {
             "image": torch.from_numpy(np.stack(images)),
             "mask": torch.from_numpy(np.stack(masks)),
@@ -130,16 +133,21 @@ class MaskBatches(Dataset[dict[str, Any]]):
             SERIES_UIDS: list(uids),
         }
 
-    def _patch(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], str]:
-        scan, place, numbers = self._draw(generator)
-        most, edge = self._params.jitter_voxels, self._params.patch_edge
-        start = corner(place + generator.uniform(-most, most, size=3), edge)
+    def _patch(
+        self, scan: MaskPlaces, start: list[int], numbers: IntArray
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], str]:
         stored = self._store.open(scan.series_uid)
-        shape = (edge, edge, edge)
+        shape = (self._params.patch_edge,) * 3
         mask = np.isin(stored.label_patch(start, shape), numbers)
         return stored.patch(start, shape), mask, scan.series_uid
 
-    def _draw(self, generator: np.random.Generator) -> tuple[MaskPlaces, FloatArray, IntArray]:
+    def _draw(self, generator: np.random.Generator) -> tuple[MaskPlaces, list[int], IntArray]:
+        """A scan, the first voxel of a patch of it, and the numbers of the findings that are outlined there."""
+        scan, place, numbers = self._draw_place(generator)
+        most = self._params.jitter_voxels
+        return scan, corner(place + generator.uniform(-most, most, size=3), self._params.patch_edge), numbers
+
+    def _draw_place(self, generator: np.random.Generator) -> tuple[MaskPlaces, FloatArray, IntArray]:
         """A scan, a place in it, and the numbers of the findings that are outlined there."""
         if generator.random() < self._params.foreground_share or not self._regions:
             scan, index = self._findings[
