@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -53,10 +53,12 @@ class Run(NamedTuple):
     Attributes:
         output: What it wrote on the terminal.
         metrics: Content of its files of metrics, by their names.
+        events: What it wrote for Kedro-Viz's run status.
     """
 
     output: str
     metrics: dict[str, dict[str, float]]
+    events: list[dict[str, Any]]
 
 
 def run_to_the_end(project: Path, pipeline: str, **options: bool) -> Run:
@@ -64,7 +66,8 @@ def run_to_the_end(project: Path, pipeline: str, **options: bool) -> Run:
     done = kedro(project, "run", f"--pipeline={pipeline}", "--env=test", **options)
     assert done.returncode == 0, done.stdout
     files = (project / "data" / "test" / "08_reporting").glob("*_metrics.json")
-    return Run(done.stdout, {file.name: json.loads(file.read_text()) for file in files})
+    events = json.loads((project / ".viz" / "kedro_pipeline_events.json").read_text())
+    return Run(done.stdout, {file.name: json.loads(file.read_text()) for file in files}, events)
 
 
 def nodes_that_ran(output: str) -> list[str]:

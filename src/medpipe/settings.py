@@ -2,14 +2,16 @@
 
 import warnings
 
-from medpipe.hooks import MLflowHook, RunSummaryHook
+from medpipe.hooks import MLflowHook, ResourceHook, RunStatusHook, RunSummaryHook
 
 # what libraries say to their developers, not to our users
 warnings.filterwarnings("ignore", message=r"(?s).*register_new_resolver\(\) is deprecated")
 warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
 
-HOOKS = (MLflowHook(), RunSummaryHook())
+_mlflow = MLflowHook()
+_resources = ResourceHook(_mlflow)
+HOOKS = (_mlflow, _resources, RunStatusHook(), RunSummaryHook(_resources))
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 CONFIG_LOADER_ARGS = {

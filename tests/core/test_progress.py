@@ -29,6 +29,29 @@ def test_things_in_items_are_counted_with_their_rate(caplog, monkeypatch):
     assert re.search(r"reading: 7 of 7, 0 s left [\d,]+/s", caplog.text)
 
 
+def test_what_an_earlier_run_did_takes_no_time_of_this_one(caplog, monkeypatch):
+    monkeypatch.setattr(progress, "LOG_INTERVAL_S", 0.0)
+    now = iter([0.0, 0.0, 1.0, 3.0])  # made, opened, and after each count
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now, 3.0))
+    with caplog.at_level(logging.INFO), Progress("training", total=100) as bar:
+        bar.skip(90)
+        bar.advance(5)
+    assert "training: 95 of 100, 3 s left" in caplog.text
+
+
+def test_listeners_hear_how_fast_a_step_was(monkeypatch):
+    heard = []
+    monkeypatch.setattr(progress, "LISTENERS", [lambda *told: heard.append(told)])
+    with Progress("training", total=10) as bar:
+        bar.skip(4)
+        bar.advance(6)
+    with pytest.raises(ValueError, match="no"), Progress("failing"):
+        raise ValueError("no")
+    ((description, done, seconds),) = heard
+    assert (description, done) == ("training", 6)
+    assert 0 <= seconds < 1
+
+
 def test_terminal_gets_a_bar(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert list(track(range(3), "counting")) == [0, 1, 2]

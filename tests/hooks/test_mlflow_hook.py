@@ -15,7 +15,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from medpipe.datasets import MetricsDataset, TableDataset
-from medpipe.hooks import MLflowHook, RunSummaryHook
+from medpipe.hooks import MLflowHook, ResourceHook, RunSummaryHook
 
 HISTORY = pd.DataFrame({"step": [0, 10], "name": ["loss", "loss"], "value": [2.0, 1.0]})
 
@@ -49,7 +49,9 @@ def run(project, seed=1, enabled=True):
     catalog.save("table", pd.DataFrame({"patient": ["Jane Doe"]}))
     pipeline = Pipeline([Node(train, ["table", "params:train"], ["test_metrics", "course"], name="train")])
     manager = _create_hook_manager()
-    for hook in (MLflowHook(), RunSummaryHook()):
+    recorder = MLflowHook()
+    resources = ResourceHook(recorder)
+    for hook in (recorder, resources, RunSummaryHook(resources)):
         manager.register(hook)
     settings = {"enabled": enabled, "experiment": "test"}
     context = SimpleNamespace(project_path=project, config_loader={"mlflow": settings})
@@ -88,6 +90,13 @@ def test_history_keeps_its_steps(recorded):
     assert [(point.step, point.value) for point in course] == [(0, 2.0), (10, 1.0)]
 
 
+def test_what_each_node_took_is_recorded(recorded):
+    _, found = recorded
+    took = {name: value for name, value in found.data.metrics.items() if name.startswith("resources/train/")}
+    assert took.keys() >= {f"resources/train/{name}" for name in ("wall_s", "cpu_s", "peak_memory_gib")}
+    assert took["resources/train/wall_s"] > 0
+
+
 def test_data_is_named_by_fingerprint_only(recorded):
     _, found = recorded
     (dataset,) = [entry.dataset for entry in found.inputs.dataset_inputs]
@@ -105,7 +114,7 @@ def test_run_is_finished_and_says_where_it_came_from(recorded):
 def test_failed_run_says_why(project):
     _, found = run(project, seed=-1)
     assert found.info.status == "FAILED"
-    assert "seed must not be negative" in found.data.tags["error"]
+    assert found.data.tags["error"] == "ValueError: seed must not be negative"
 
 
 def test_run_joins_the_one_of_the_environment(project, recorded, monkeypatch):

@@ -12,6 +12,12 @@ LOG_INTERVAL_S = 15.0
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
+Listener = Callable[[str, int, float], None]
+"""Is told of each step that came to its end: what it is called, how many things were done, and in how many seconds."""
+
+LISTENERS: list[Listener] = []
+"""Those who want to know how fast steps are, in the process in which the steps are."""
+
 
 class Progress:
     """Shows how far a long step is.
@@ -26,7 +32,7 @@ class Progress:
     def __init__(self, description: str, total: int | None = None) -> None:
         self._description = description
         self._total = total
-        self._done = 0
+        self._done = self._before = 0
         self._start = self._last_line = time.monotonic()
         self._bar: Any = None
 
@@ -48,14 +54,20 @@ class Progress:
             self._last_line = now
             _logger.info("%s: %d%s %s", self._description, self._done, self._left(now), note)
 
+    def skip(self, amount: int) -> None:
+        """Counts as done what an earlier run did; it took none of this one's time."""
+        self._before += amount
+        self.advance(amount)
+
     def rate(self, more: int = 0) -> str:
         """What is done in a second, ``more`` counted as done."""
-        return f"{(self._done + more) / max(time.monotonic() - self._start, 1e-3):,.0f}/s"
+        return f"{(self._done - self._before + more) / max(time.monotonic() - self._start, 1e-3):,.0f}/s"
 
     def _left(self, now: float) -> str:
-        if not self._total or not self._done:
+        done = self._done - self._before
+        if not self._total or not done:
             return ""
-        seconds = (now - self._start) / self._done * (self._total - self._done)
+        seconds = (now - self._start) / done * (self._total - self._done)
         return f" of {self._total}, {seconds:.0f} s left"
 
     def __exit__(
@@ -65,6 +77,10 @@ class Progress:
             self._bar.stop()
         elif error is None:
             _logger.info("%s: %d in %.1f s", self._description, self._done, time.monotonic() - self._start)
+        if error is None:
+            seconds = time.monotonic() - self._start
+            for listener in LISTENERS:
+                listener(self._description, self._done - self._before, seconds)
 
 
 def _bar() -> Any:

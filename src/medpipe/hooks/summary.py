@@ -1,39 +1,22 @@
 """One table at the end of a run: what ran, how long, how much memory, and the headline numbers."""
 
-import resource
 import sys
-import time
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-KIBIBYTES_A_GIBIBYTE = 1 << 20
+from medpipe.hooks.resources import ResourceHook
 
 
 class RunSummaryHook:
-    """Prints which nodes ran or were skipped and the metrics that the catalog calls headlines."""
+    """Prints which nodes ran or were skipped and the metrics that the catalog calls headlines.
 
-    def __init__(self) -> None:
-        self._started: dict[str, float] = {}
-        self._seconds: dict[str, float] = {}
-        self._peak_gib: dict[str, float] = {}
+    Args:
+        resources: Measures the nodes.
+    """
 
-    @hook_impl
-    def before_pipeline_run(self) -> None:
-        """Forgets an earlier run of the same process."""
-        self._started, self._seconds, self._peak_gib = {}, {}, {}
-
-    @hook_impl(trylast=True)
-    def before_node_run(self, node: Any) -> None:
-        """A node's time begins when its inputs are loaded and the other hooks are done."""
-        self._started[node.name] = time.monotonic()
-
-    @hook_impl
-    def after_node_run(self, node: Any) -> None:
-        """Takes the node's time, and the highest memory so far of this process and its workers."""
-        self._seconds[node.name] = time.monotonic() - self._started[node.name]
-        peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        self._peak_gib[node.name] = max(peaks) / KIBIBYTES_A_GIBIBYTE
+    def __init__(self, resources: ResourceHook) -> None:
+        self._resources = resources
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
@@ -49,14 +32,15 @@ class RunSummaryHook:
         from rich.table import Table
 
         table = Table("node", "did", title="What ran", title_justify="left")
-        table.add_column("seconds", justify="right")
-        table.add_column("peak GiB", justify="right")
+        for name in ("seconds", "CPU s", "peak GiB", "items/s"):
+            table.add_column(name, justify="right")
         for node in pipeline.nodes:
-            if node.name in self._seconds:
-                peak = f"{self._peak_gib[node.name]:.2f}"
-                table.add_row(node.name, "ran", f"{self._seconds[node.name]:.1f}", peak)
+            if (usage := self._resources.usages.get(node.name)) is not None:
+                rate = self._resources.rates.get(node.name)
+                numbers = (f"{usage.wall_s:.1f}", f"{usage.cpu_s:.1f}", f"{usage.peak_memory_gib:.2f}")
+                table.add_row(node.name, "ran", *numbers, "" if rate is None else _number(rate))
             else:
-                table.add_row(node.name, "unchanged", "", "", style="dim")
+                table.add_row(node.name, "unchanged", style="dim")
         return table
 
 

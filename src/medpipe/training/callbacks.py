@@ -24,8 +24,8 @@ class ShowProgress(Callback):
         if not trainer.is_global_zero:
             return
         self._progress.__enter__()
-        self._seen = 0
-        self._advance(trainer)
+        self._progress.skip(trainer.global_step)
+        self._seen = trainer.global_step
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Moves the bar."""
