@@ -1,11 +1,18 @@
 """A model that is logged in no time."""
 
+import shutil
 from pathlib import Path
 
+import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 SIGNATURE = ModelSignature(inputs=Schema([ColSpec("string", "smiles")]))
+
+
+def prepare(checkpoint: Path, folder: Path) -> pd.DataFrame:
+    shutil.copyfile(checkpoint, folder / "weights.txt")
+    return pd.DataFrame({"smiles": ["CCO"]})
 
 
 class Tiny:

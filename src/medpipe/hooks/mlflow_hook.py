@@ -4,7 +4,6 @@ Driven by the catalog: an entry with ``metadata: mlflow: {log: ...}`` is recorde
 with the first node that runs, so a run in which nothing had to be done leaves no trace.
 """
 
-import importlib
 import json
 import logging
 import os
@@ -12,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -21,12 +19,13 @@ from kedro.framework.hooks import hook_impl
 from medpipe.datasets.fingerprint import dataset_fingerprint, persisted
 from medpipe.hooks.flatten import flatten
 from medpipe.hooks.killed import PROCESS_TAG, end_killed_runs, this_process
+from medpipe.hooks.messages import public_message
+from medpipe.hooks.models import ModelLog
 from medpipe.hooks.params import MLflowEntry
 from medpipe.hooks.provenance import run_tags
-from medpipe.registry.database import make_database
 from medpipe.registry.params import MLflowParams
+from medpipe.registry.registry import open_registry
 from medpipe.runners.incremental import DEFAULT_STATE_FOLDER
-from medpipe.serving.requirements import CODE, requirements
 
 RUN_ID_VARIABLE = "MLFLOW_RUN_ID"
 MAX_METRICS_A_CALL = 1000  # limits of MLflow's log-batch request
@@ -48,6 +47,7 @@ class MLflowHook:
         self._pipeline: Any = None
         self._client: Any = None
         self._run_id: str | None = None
+        self._models: Any = None
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
@@ -82,26 +82,37 @@ class MLflowHook:
         entry = MLflowEntry.model_validate(wanted)
         match entry.log:
             case "metrics":
-                self._log_metrics((0, f"{entry.folder}{name}", value) for name, value in data.items())
+                now = self._log_metrics((0, f"{entry.folder}{name}", value) for name, value in data.items())
+                self._models.measured(dataset_name, now)
             case "history":
                 rows = data[["step", "name", "value"]].itertuples(index=False)
                 self._log_metrics((step, f"{entry.folder}{name}", value) for step, name, value in rows)
             case "artifact":
                 self._client.log_artifact(self._run_id, str(dataset._filepath), entry.folder or None)
             case "model":
-                self._log_model(dataset_name, Path(dataset._filepath), entry)
+                self._models.log(dataset_name, Path(dataset._filepath), entry)
+
+    def record(self, points: Iterable[tuple[int, str, float]]) -> None:
+        """Adds metrics to the run that is going on, if any; other hooks have no client of their own.
+
+        Args:
+            points: Step, name and value of each; what is not a number is left out.
+        """
+        if self._run_id is not None:
+            self._log_metrics(points)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """Ends the run as finished."""
+        """Describes the models by what was measured of them, and ends the run as finished."""
+        if self._run_id is not None:
+            self._models.describe(self._pipeline)
         self._end("FINISHED")
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
         """Ends the run as failed, with the error's first line."""
-        if self._run_id is not None:  # the name of a file may tell whose scan it is
-            text = str(error.strerror) if isinstance(error, OSError) else str(error)
-            self._client.set_tag(self._run_id, "error", f"{type(error).__name__}: {text.splitlines()[:1]}")
+        if self._run_id is not None:
+            self._client.set_tag(self._run_id, "error", public_message(error))
         self._end("FAILED")
 
     def _start(self) -> None:
@@ -109,12 +120,14 @@ class MLflowHook:
         import mlflow
 
         uri = self._params.store_uri(self._project)
-        make_database(uri)
+        registry = open_registry(self._project, self._params, self._run.get("env"))
         mlflow.set_tracking_uri(uri)
         self._client = mlflow.MlflowClient()
         pipelines = ", ".join(self._run.get("pipeline_names") or []) or "all"
         tags = run_tags(pipelines, self._run.get("env"), self._project) | self._params.tags
         self._run_id = os.environ.get(RUN_ID_VARIABLE) or self._new_run(tags)
+        cache = self._project / DEFAULT_STATE_FOLDER
+        self._models = ModelLog(self._client, registry, self._run_id, tags, self._catalog, cache)
         self._log_params()
         _logger.info("Recorded in MLflow as run %s", self._run_id)
 
@@ -140,13 +153,15 @@ class MLflowHook:
         for some in _chunks(params, MAX_PARAMS_A_CALL):
             self._client.log_batch(self._run_id, params=some)
 
-    def _log_metrics(self, points: Iterable[tuple[int, str, float]]) -> None:
+    def _log_metrics(self, points: Iterable[tuple[int, str, float]]) -> int:
+        """Gives the time of the points, in milliseconds."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
         metrics = (Metric(name, float(value), now, int(step)) for step, name, value in points if not pd.isna(value))
         for some in _chunks(metrics, MAX_METRICS_A_CALL):
             self._client.log_batch(self._run_id, metrics=some)
+        return now
 
     def _log_inputs(self, names: list[str]) -> None:
         """Names and fingerprints only: rows and paths may tell of patients."""
@@ -159,28 +174,6 @@ class MLflowHook:
                 inputs.append(DatasetInput(Dataset(name, fingerprint, "medpipe", json.dumps({"catalog": name}))))
         if inputs:
             self._client.log_inputs(self._run_id, inputs)
-
-    def _log_model(self, name: str, checkpoint: Path, entry: MLflowEntry) -> None:
-        """Logs checkpoint and loader as a pyfunc model that predicts in a fresh process; nothing is pickled."""
-        import mlflow
-        from mlflow.models import Model
-
-        loader = importlib.import_module(entry.loader)
-        with TemporaryDirectory() as folder:
-            example = loader.prepare(checkpoint, Path(folder))
-            Model.log(
-                None,
-                mlflow.pyfunc,
-                name=name,
-                run_id=self._run_id,
-                loader_module=entry.loader,
-                data_path=folder,
-                signature=loader.SIGNATURE,
-                input_example=example,
-                pip_requirements=requirements(),
-                code_paths=[str(CODE)],
-                streamable=getattr(loader, "STREAMABLE", False),
-            )
 
     def _end(self, status: str) -> None:
         if self._run_id is None:

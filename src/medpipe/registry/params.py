@@ -1,6 +1,7 @@
 """Where runs and models are recorded: ``conf/<env>/mlflow.yml``."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
@@ -45,3 +46,20 @@ class MLflowParams(Params):
         if self.registry_prefix is not None:
             return self.registry_prefix
         return "" if env in SHARED_ENVIRONMENTS else f"{env}."
+
+
+class CardParams(Params):
+    """What the card of a model is made of: ``metadata: mlflow: card:`` of its catalog entry.
+
+    Attributes:
+        template: Of intended use and limits, in ``medpipe/registry/cards``.
+        tables: What it learned from and is tested on; the first has a column ``split``
+            (`medpipe.registry.cohort.describe_cohort`).
+        groups: Columns of these tables whose values are counted, such as manufacturer.
+        metrics: Catalog entries that measure it on the test data.
+    """
+
+    template: Literal["model", "nodules", "generator", "properties"] = "model"
+    tables: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
