@@ -11,6 +11,10 @@ import click
 from medpipe.cli.run import run
 
 _COMMANDS = {
+    "generate": "medpipe.cli.generate:generate",
+    "models": "medpipe.cli.models:models",
+    "predict-properties": "medpipe.cli.predict:predict_properties",
+    "schedule": "medpipe.cli.schedule:schedule",
     "score-molecules": "medpipe.cli.score_molecules:score_molecules",
     "serve": "medpipe.cli.serve:serve",
 }

@@ -2,10 +2,14 @@
 
 import getpass
 import importlib.metadata
+import os
 import platform
 import subprocess
 import sys
 from pathlib import Path
+
+SCHEDULE_TAGS = {"schedule": "MEDPIPE_SCHEDULE", "schedule.run": "MEDPIPE_SCHEDULE_RUN"}
+"""Tags of a run that a job of ``schedules.yml`` started, and the variables of its environment that hold them."""
 
 LIBRARIES = ("medpipe", "torch", "monai", "lightning", "rdkit", "SimpleITK", "kedro", "mlflow", "numpy", "pandas")
 
@@ -30,6 +34,7 @@ def run_tags(pipeline: str, env: str | None, source: Path) -> dict[str, str]:
         "python": platform.python_version(),
     }
     tags |= {f"version.{name}": importlib.metadata.version(name) for name in LIBRARIES}
+    tags |= {tag: os.environ[name] for tag, name in SCHEDULE_TAGS.items() if os.environ.get(name)}
     if revision := _git(source, "rev-parse", "HEAD"):
         tags["mlflow.source.git.commit"] = revision
         tags["mlflow.source.git.dirty"] = str(bool(_git(source, "status", "--porcelain"))).lower()

@@ -97,8 +97,10 @@ def _weekdays(field: str) -> str:
         star, first, last, step = match.groups()
         low = 0 if star else _weekday(first)
         high = 6 if star else _weekday(last or first)
-        if high < low or (last == "7" and not high):
-            high += 7  # fri-mon, 5-7
+        if last == "7":
+            high = 7  # 5-7 ends with Sunday
+        if high < low:
+            raise ValueError(f"{item!r} ends before it begins; the week begins with Sunday")
         days |= {day % 7 for day in range(low, high + 1, int(step or 1))}
     return ",".join(_WEEKDAYS[day] for day in sorted(days))
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,7 +210,7 @@ def _unknown(project: Path, name: str, job: Job, env: str | None, pipelines: Col
     if job.env is not None and not (project / "conf" / job.env).is_dir():
         return [*problems, f"job {name!r}: field 'env': there is no environment {job.env!r} in {project / 'conf'}"]
     if job.parameters:
-        there = _loader(project, job.in_env(env))["parameters"]
+        there = read_parameters(project, job.model_copy(update={"parameters": {}}), env)
         names = sorted({parameter.partition(".")[0] for parameter, _ in _flat(job.parameters)} - set(there))
         problems += [f"job {name!r}: field 'parameters': there is no parameter {parameter!r}" for parameter in names]
     return problems
@@ -222,18 +223,29 @@ def read_parameters(project: Path, job: Job, env: str | None) -> dict[str, Any]:
         project: Folder of the Kedro project.
         job: Its environment and its changes count.
         env: The scheduler's environment.
+
+    Raises:
+        InputError: The files cannot be read.
     """
-    return dict(_loader(project, job.in_env(env), runtime_params=job.nested_parameters())["parameters"])
+    loader = _loader(project, job.in_env(env), runtime_params=job.nested_parameters())
+    try:
+        return dict(loader["parameters"])
+    except Exception as error:  # as in `load_jobs`
+        raise InputError(
+            f"{project / 'conf'}: the parameters cannot be read: {' '.join(str(error).split())}"
+        ) from error
 
 
 def _loader(project: Path, env: str | None, patterns: dict[str, list[str]] | None = None, **more: Any) -> Any:
     from kedro.config import OmegaConfigLoader
 
-    return OmegaConfigLoader(
-        str(project / "conf"),
-        env=env or os.environ.get("KEDRO_ENV"),
-        base_env="base",
-        default_run_env="local",
-        config_patterns=patterns,
-        **more,
-    )
+    with warnings.catch_warnings():  # of Kedro to its developers
+        warnings.filterwarnings("ignore", message=r"(?s).*register_new_resolver\(\) is deprecated")
+        return OmegaConfigLoader(
+            str(project / "conf"),
+            env=env or os.environ.get("KEDRO_ENV"),
+            base_env="base",
+            default_run_env="local",
+            config_patterns=patterns,
+            **more,
+        )
