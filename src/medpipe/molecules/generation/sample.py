@@ -85,22 +85,32 @@ def draw_batches(checkpoint: Checkpoint, params: SampleParams) -> Iterator[list[
     Raises:
         InputError: The checkpoint holds no generator, or there is no such device.
     """
-    device = _device(params.device)
-    sampler = load_sampler(checkpoint).to(device)
-    max_tokens = params.max_tokens or sampler.max_tokens
-    seconds = 0.0
+    seconds, done = 0.0, 0
     with Progress("Sampling molecules", params.n) as progress:
-        for batch, first in enumerate(range(0, params.n, params.batch_size)):
-            random = torch.Generator(device).manual_seed(_batch_seed(params.seed, batch))
-            n, start = min(params.batch_size, params.n - first), time.perf_counter()
-            drawn = sampler.draw(n, random, temperature=params.temperature, top_p=params.top_p, max_tokens=max_tokens)
-            seconds += time.perf_counter() - start
+        for drawn, took in timed_batches(checkpoint, params):
+            seconds, done = seconds + took, done + len(drawn)
             yield drawn
-            progress.advance(n, f"{(first + n) / seconds:.0f} molecules/s")
+            progress.advance(len(drawn), f"{done / seconds:.0f} molecules/s")
     _logger.info(
         "Sampled %d molecules at temperature %g in %.1f s (%.0f molecules/s)",
         params.n, params.temperature, seconds, params.n / seconds,
     )  # fmt: skip
+
+
+def timed_batches(checkpoint: Checkpoint, params: SampleParams) -> Iterator[tuple[list[str], float]]:
+    """As `draw_batches`, without a word: each batch, and the seconds it took.
+
+    Raises:
+        InputError: The checkpoint holds no generator, or there is no such device.
+    """
+    device = _device(params.device)
+    sampler = load_sampler(checkpoint).to(device)
+    max_tokens = params.max_tokens or sampler.max_tokens
+    for batch, first in enumerate(range(0, params.n, params.batch_size)):
+        random = torch.Generator(device).manual_seed(_batch_seed(params.seed, batch))
+        n, start = min(params.batch_size, params.n - first), time.perf_counter()
+        drawn = sampler.draw(n, random, temperature=params.temperature, top_p=params.top_p, max_tokens=max_tokens)
+        yield drawn, time.perf_counter() - start
 
 
 def label(checkpoint: Checkpoint, params: SampleParams) -> dict[Hashable | None, Any]:

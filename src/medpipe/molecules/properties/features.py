@@ -84,14 +84,14 @@ def ragged(sizes: IntArray, chosen: IntArray) -> IntArray:
 
 
 def read_features(
-    smiles: Sequence[str], n_jobs: int = -1, description: str = "Reading molecules"
+    smiles: Sequence[str], n_jobs: int = -1, description: str | None = "Reading molecules"
 ) -> tuple[MoleculeFeatures, IntArray]:
     """Reads molecules.
 
     Args:
         smiles: What to read.
         n_jobs: Processes; -1 is one a core.
-        description: What the user reads beside the progress bar.
+        description: What the user reads beside the progress bar; None shows none.
 
     Returns:
         Features of the valid ones, and their places in ``smiles``.

@@ -116,12 +116,15 @@ class PropertyModel:
         """What networks and forest say of some molecules."""
         return Members(self._of_networks(features), self.forest.predict(features))
 
-    def predict(self, smiles: Sequence[str], n_jobs: int = -1) -> pd.DataFrame:
+    def predict(
+        self, smiles: Sequence[str], n_jobs: int = -1, description: str | None = "Reading molecules"
+    ) -> pd.DataFrame:
         """Predicts.
 
         Args:
             smiles: Molecules.
             n_jobs: Processes that read them; -1 is one a core.
+            description: What the user reads beside the progress bar; None shows none.
 
         Returns:
             One row a molecule: a column a task (number in its unit, or probability of class 1), ``<task>_uncertainty``
@@ -130,7 +133,7 @@ class PropertyModel:
             SMILES has no values and is not in the domain.
         """
         n_jobs = 1 if len(smiles) <= _BATCH else n_jobs  # starting processes would take longer
-        features, places = read_features(smiles, n_jobs)
+        features, places = read_features(smiles, n_jobs, description)
         value, uncertainty = self.calibrated(self.members(features))
         similarity, _ = nearest(features.fingerprints, self.train, 1) if len(features) else (np.zeros(0), None)
         columns = {name: value[:, i] for i, name in enumerate(self.tasks)}
@@ -216,7 +219,5 @@ class PropertyModel:
             calibration=checkpoint.weights["calibration"].numpy(),
             train=checkpoint.weights["train"].numpy().view(np.uint64),
             least_similarity=params["least_similarity"],
-            seen=checkpoint.weights["seen"].numpy().view(np.uint64)
-            if "seen" in checkpoint.weights
-            else np.zeros(0, np.uint64),
+            seen=checkpoint.weights.get("seen", torch.zeros(0, dtype=torch.int64)).numpy().view(np.uint64),
         )
