@@ -2,7 +2,15 @@
 
 from kedro.pipeline import Pipeline
 
-from medpipe.pipelines import imaging, imaging_cv, imaging_inference, molecules, optimise, properties
+from medpipe.pipelines import (
+    imaging,
+    imaging_cv,
+    imaging_inference,
+    molecules,
+    optimise,
+    properties,
+    properties_promotion,
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -13,5 +21,6 @@ def register_pipelines() -> dict[str, Pipeline]:
         "imaging_inference": imaging_inference.create_pipeline(),
         "optimise": optimise.create_pipeline(),
         "properties": properties.create_pipeline(),
+        "properties_promotion": properties_promotion.create_pipeline(),
     }
     return {"__default__": sum(default.values(), Pipeline([])), **default, **others}

@@ -2,7 +2,7 @@
 
 import warnings
 
-from medpipe.hooks import MLflowHook, ResourceHook, RunStatusHook, RunSummaryHook
+from medpipe.hooks import MLflowHook, RegisteredModelsHook, ResourceHook, RunStatusHook, RunSummaryHook
 
 # what libraries say to their developers, not to our users
 warnings.filterwarnings("ignore", message=r"(?s).*register_new_resolver\(\) is deprecated")
@@ -11,7 +11,7 @@ warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
 
 _mlflow = MLflowHook()
 _resources = ResourceHook(_mlflow)
-HOOKS = (_mlflow, _resources, RunStatusHook(), RunSummaryHook(_resources))
+HOOKS = (RegisteredModelsHook(), _mlflow, _resources, RunStatusHook(), RunSummaryHook(_resources))
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 CONFIG_LOADER_ARGS = {

@@ -90,6 +90,7 @@ def test_a_challenger_that_learnt_something_new_is_not_held_back_by_it():
         (None, replace(scores(cpm=0.9), n_units=1), "has 1 patients"),
         (scores(), replace(scores(cpm=0.9), test="test-2"), "different test data (test-1 and test-2)"),
         (Scores("test-1", "patients", N, problem="Another spacing."), scores(cpm=0.9), "version 1, could not be"),
+        (replace(scores(), version="7"), scores(cpm=0.9), "champion is version 1, but version 7 was scored"),
         (scores(cpm=np.nan), scores(cpm=0.9), "cpm of the champion is not a number"),
         (
             replace(scores(), drawn={"cpm": np.full(9, np.nan)}),

@@ -13,8 +13,8 @@ from medpipe.registry.params import MLflowParams
 
 @pytest.fixture
 def make(shelf, tmp_path):
-    def entry(kind, model, version):
-        dataset = kind(filepath=str(tmp_path / version), model=model, version=version)
+    def entry(kind, model, alias):
+        dataset = kind(filepath=str(tmp_path / alias), model=model, alias=alias)
         dataset.connect(shelf.project, MLflowParams(), None)
         return dataset
 

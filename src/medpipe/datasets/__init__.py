@@ -1,7 +1,14 @@
 """Dataset types of the catalog: what the library reads and writes, as Kedro sees it."""
 
 from medpipe.datasets.checkpoint import CheckpointDataset
-from medpipe.datasets.files import FigureDataset, MetricsDataset, PageDataset, StreamedTableDataset, TableDataset
+from medpipe.datasets.files import (
+    FigureDataset,
+    MetricsDataset,
+    PageDataset,
+    RecordDataset,
+    StreamedTableDataset,
+    TableDataset,
+)
 from medpipe.datasets.path import PathDataset
 from medpipe.datasets.store import StoreDataset
 from medpipe.datasets.work import WorkFolderDataset
@@ -12,6 +19,7 @@ __all__ = [
     "MetricsDataset",
     "PageDataset",
     "PathDataset",
+    "RecordDataset",
     "StoreDataset",
     "StreamedTableDataset",
     "TableDataset",

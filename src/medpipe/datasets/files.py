@@ -78,6 +78,10 @@ class PageDataset(_Atomic, TextDataset):
     """A self-contained HTML page."""
 
 
+class RecordDataset(_Atomic, JSONDataset):
+    """A nested record, such as a decision with its reasons, as JSON."""
+
+
 class MetricsDataset(_Atomic, JSONDataset):
     """A flat dictionary, name to number, as JSON."""
 

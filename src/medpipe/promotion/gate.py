@@ -60,13 +60,23 @@ def _decide(
     about = Decision(
         "undecided", "", old, new, (), challenger.test, challenger.unit, challenger.n_units, params.confidence
     )
-    if (obstacle := _obstacle(champion, challenger, params, old)) is not None:
+    if (
+        obstacle := _mistaken(champion, challenger, old, new) or _obstacle(champion, challenger, params, old)
+    ) is not None:
         return about.because("undecided", obstacle)
     if challenger.problem:
         return about.because("keep", f"Version {new} could not be scored: {challenger.problem}")
     if champion is None:
         return _first(about, challenger, params)
     return _contest(about, champion, challenger, params)
+
+
+def _mistaken(champion: Scores | None, challenger: Scores, old: str | None, new: str) -> str | None:
+    """Scores of other versions than those that are to be compared."""
+    for role, scores, version in (("champion", champion, old), ("challenger", challenger, new)):
+        if scores is not None and scores.version not in (None, version):
+            return f"The {role} is version {version}, but version {scores.version} was scored; score it again."
+    return None
 
 
 def _obstacle(champion: Scores | None, challenger: Scores, params: GateParams, old: str | None) -> str | None:

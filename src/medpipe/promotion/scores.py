@@ -10,6 +10,7 @@ import pandas as pd
 
 FloatArray = npt.NDArray[np.float64]
 COLUMNS = {"metric": "str", "set": "int64", "value": "float64", "low": "float64", "high": "float64"}
+_ABOUT = ("test", "unit", "n_units", "problem", "version")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Scores:
             The sets are the same for all models, so that differences are those of pairs.
         intervals: Metric to its limits, where models were measured on samples of their own, which have no pairs.
         problem: Why the model could not be scored, a sentence; the rest is then empty.
+        version: Of the model, where it is known.
     """
 
     test: str
@@ -34,6 +36,7 @@ class Scores:
     drawn: Mapping[str, FloatArray] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     problem: str = ""
+    version: str | None = None
 
     @classmethod
     def of_sets(cls, test: str, unit: str, n_units: int, metrics: Mapping[str, FloatArray]) -> "Scores":
@@ -58,7 +61,7 @@ class Scores:
             others = pd.DataFrame({"metric": name, "set": np.arange(1, len(drawn) + 1), "value": drawn})
             parts += [first.astype(COLUMNS), others.reindex(columns=list(COLUMNS)).astype(COLUMNS)]
         table = pd.concat(parts, ignore_index=True)
-        table.attrs = {"test": self.test, "unit": self.unit, "n_units": self.n_units, "problem": self.problem}
+        table.attrs = {name: getattr(self, name) for name in _ABOUT}
         return table
 
     @classmethod
@@ -73,4 +76,4 @@ class Scores:
                 drawn[str(name)] = others
             if np.isfinite([first["low"], first["high"]]).all():
                 intervals[str(name)] = (float(first["low"]), float(first["high"]))
-        return cls(about["test"], about["unit"], int(about["n_units"]), values, drawn, intervals, about["problem"])
+        return cls(values=values, drawn=drawn, intervals=intervals, **{name: about[name] for name in _ABOUT})

@@ -71,16 +71,16 @@ class RegisteredModelDataset(AbstractDataset):
     Args:
         filepath: Folder for the copy.
         model: Name of the model: that of the catalog entry which is logged.
-        version: Alias or number.
+        alias: Of the version, or its number.
         metadata: Not used by Kedro.
     """
 
     def __init__(
-        self, *, filepath: str, model: str, version: str = "champion", metadata: dict[str, Any] | None = None
+        self, *, filepath: str, model: str, alias: str = "champion", metadata: dict[str, Any] | None = None
     ) -> None:
         self._filepath = Path(filepath)
         self._model = model
-        self._version = str(version)
+        self._alias = str(alias)
         self._store: tuple[Path, MLflowParams, str | None] | None = None
         self.metadata = metadata
 
@@ -123,7 +123,7 @@ class RegisteredModelDataset(AbstractDataset):
 
         version = self._find(self._registry())
         shown = None if version is None else {"version": version.version, "tags": dict(version.tags)}
-        return JSONPreview(json.dumps({"model": self._model, self._version: shown}))
+        return JSONPreview(json.dumps({"model": self._model, self._alias: shown}))
 
     def _registry(self) -> Registry:
         if self._store is None:
@@ -137,7 +137,7 @@ class RegisteredModelDataset(AbstractDataset):
 
     def _find(self, registry: Registry) -> Version | None:
         try:
-            return registry.get(self._model, self._version)
+            return registry.get(self._model, self._alias)
         except InputError:
             return None
 
@@ -156,7 +156,7 @@ class RegisteredModelDataset(AbstractDataset):
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "model": self._model, "version": self._version}
+        return {"filepath": str(self._filepath), "model": self._model, "alias": self._alias}
 
 
 class ContestantDataset(RegisteredModelDataset):
@@ -168,7 +168,7 @@ class ContestantDataset(RegisteredModelDataset):
     Args:
         filepath: Folder for the copy.
         model: Name of the model.
-        version: ``champion`` or ``challenger``.
+        alias: ``champion`` or ``challenger``.
         metadata: Not used by Kedro.
     """
 
@@ -177,10 +177,10 @@ class ContestantDataset(RegisteredModelDataset):
         *,
         filepath: str,
         model: str,
-        version: Literal["champion", "challenger"],
+        alias: Literal["champion", "challenger"],
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(filepath=filepath, model=model, version=version, metadata=metadata)
+        super().__init__(filepath=filepath, model=model, alias=alias, metadata=metadata)
 
     def load(self) -> Contestant:
         """The contestant, its files copied here unless they are already.
@@ -190,9 +190,9 @@ class ContestantDataset(RegisteredModelDataset):
         """
         registry = self._registry()
         contest = find_contest(registry, self._model)
-        version = contest.champion if self._version == "champion" else contest.challenger
+        version = contest.champion if self._alias == "champion" else contest.challenger
         return Contestant(self._model, version, self._fetch(registry, version), contest)
 
     def _find(self, registry: Registry) -> Version | None:
         contest = find_contest(registry, self._model)
-        return contest.champion if self._version == "champion" else contest.challenger
+        return contest.champion if self._alias == "champion" else contest.challenger

@@ -1,0 +1,122 @@
+"""Two property models on the same molecules of test."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field
+
+from medpipe.core.fingerprint import digest
+from medpipe.molecules.properties.evaluate import MEAN, metric_name
+from medpipe.molecules.properties.features import read_features
+from medpipe.molecules.properties.metrics import classification_metrics, draw_weights, regression_metrics
+from medpipe.molecules.properties.model import PropertyModel, molecule_keys
+from medpipe.molecules.properties.params import EvaluatePropertiesParams
+from medpipe.promotion.frozen import frozen_test, unseen
+from medpipe.promotion.params import GateParams, GuardParams, HeadlineParams
+from medpipe.promotion.scores import Scores
+from medpipe.training.checkpoint import Checkpoint
+
+UNIT = "molecules"
+NOMINAL_COVERAGE = 0.95
+"""Share of the errors that should lie within 1.96 uncertainties."""
+_AUTO = "auto"
+_NUMBERS, _CLASSES = f"{MEAN}/rmse", f"{MEAN}/auroc"
+_GUARDS = {
+    f"{MEAN}/coverage_error": GuardParams(better="lower", tolerance=0.03, optional=True),
+    f"{MEAN}/calibration_error": GuardParams(better="lower", tolerance=0.02, optional=True),
+    _CLASSES: GuardParams(tolerance=0.01, optional=True),
+}
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class PropertyGateParams(GateParams):
+    """When a property model replaces the champion.
+
+    Attributes:
+        headline: ``auto`` takes the root mean squared error, mean over the targets, or where all targets are classes,
+            the mean AUROC.
+        guards: Of the calibration: how far the share of errors within 1.96 uncertainties is from 95 %, and the
+            calibration error of classes; and the AUROC of classes that stand beside numbers.
+    """
+
+    headline: HeadlineParams = HeadlineParams(metric=_AUTO, better="lower")
+    guards: dict[str, GuardParams] = Field(default_factory=lambda: dict(_GUARDS))
+
+    def rules(self, scores: Scores) -> GateParams:
+        """With the headline that the targets call for."""
+        if self.headline.metric != _AUTO:
+            return self
+        numbers = _NUMBERS in scores.values or _CLASSES not in scores.values
+        chosen = {"metric": _NUMBERS, "better": "lower"} if numbers else {"metric": _CLASSES, "better": "higher"}
+        headline = self.headline.model_copy(update=chosen)
+        guards = {name: guard for name, guard in self.guards.items() if name != headline.metric}
+        return self.model_copy(update={"headline": headline, "guards": guards})
+
+
+def molecules_of_test(table: pd.DataFrame, models: dict[str, Checkpoint]) -> pd.DataFrame:
+    """The molecules of test, and which of the models was trained on each.
+
+    Args:
+        table: As `ingest_properties` gives it.
+        models: Name to checkpoint.
+    """
+    test = table[table["split"] == "test"].drop(columns="split")
+    keys = molecule_keys(test["smiles"])
+    seen = {name: np.isin(keys, PropertyModel.of(checkpoint).seen) for name, checkpoint in models.items()}
+    return frozen_test(test, seen, UNIT)
+
+
+def score_properties(
+    checkpoint: Checkpoint | None, test: pd.DataFrame, params: GateParams, evaluation: EvaluatePropertiesParams
+) -> Scores:
+    """Measures a model on the molecules of test, and on sets of them that are the same for every model.
+
+    Args:
+        checkpoint: Of ``train_properties``; None where there is no model.
+        test: Of `molecules_of_test`.
+        params: Of the gate: how many sets are drawn.
+        evaluation: Bins of the calibration error.
+
+    Returns:
+        ``mean/<measure>`` over the targets of each kind and, where there are several targets, ``<target>/<measure>``:
+        rmse, mae, r2, coverage_error of numbers; auroc, auprc, brier, calibration_error of classes.
+    """
+    rows = unseen(test)
+    tasks = [name for name in rows.columns if name != "smiles"]
+    about = Scores(digest(rows), UNIT, len(rows))
+    if checkpoint is None:
+        return _failed(about, "There is no such model.")
+    model = PropertyModel.of(checkpoint)
+    kinds = dict(zip(model.tasks, model.is_class.tolist(), strict=True))
+    if others := [name for name in tasks if kinds.get(name) is not (rows[name].dtype == "Int64")]:
+        return _failed(about, f"It does not predict {', '.join(others)} as the table has it, but {', '.join(kinds)}.")
+    if rows.empty:
+        return about
+    features, places = read_features(rows["smiles"].tolist(), 1)
+    value, uncertainty = model.calibrated(model.members(features))
+    weights = draw_weights(len(features), params.n_bootstraps, params.seed)
+    metrics: dict[str, FloatArray] = {}
+    of_measure: dict[str, list[FloatArray]] = {}
+    for name in tasks:
+        column = model.tasks.index(name)
+        target = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)[places]
+        known = np.isfinite(target)
+        if not known.any():
+            continue
+        if rows[name].dtype == "Int64":
+            found = classification_metrics(target[known], value[known, column], weights[:, known], evaluation.n_bins)
+        else:
+            found = regression_metrics(
+                target[known], value[known, column], uncertainty[known, column], weights[:, known]
+            )
+            found["coverage_error"] = np.abs(found.pop("coverage_95") - NOMINAL_COVERAGE)
+        for measure, values in found.items():
+            metrics[f"{metric_name(name)}/{measure}"] = values
+            of_measure.setdefault(measure, []).append(values)
+    means = {f"{MEAN}/{measure}": np.mean(values, axis=0) for measure, values in of_measure.items()}
+    return Scores.of_sets(about.test, UNIT, len(features), means | (metrics if len(tasks) > 1 else {}))
+
+
+def _failed(about: Scores, problem: str) -> Scores:
+    return Scores(about.test, about.unit, about.n_units, problem=problem)

@@ -1,0 +1,1 @@
+"""What the promotion gates of all models share; no pipeline by itself."""
