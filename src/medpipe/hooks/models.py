@@ -16,13 +16,12 @@ from medpipe.registry.card import Card, Measured
 from medpipe.registry.cohort import Cohort, describe_cohort
 from medpipe.registry.registry import Registry
 from medpipe.registry.results import with_interval
+from medpipe.registry.store import CARD_TAG, MEASURED_AT_TAG, TEST_DATA_TAG
 from medpipe.registry.version import Version
 from medpipe.serving.requirements import CODE, requirements
 
 FINGERPRINT_TAG = "fingerprint"
 MEASURED_TAG = "measured"
-TEST_DATA_TAG = "test_data"
-CARD_TAG = "card"
 CARD_FOLDER = "model_card"
 _MAX_DESCRIPTION = 5000  # MLflow's column of the description
 
@@ -103,8 +102,10 @@ class ModelLog:
         content = digest([dict(part.metrics) for _, _, part in metrics], cohort.test_data if cohort else "")
         if version.tags.get(MEASURED_TAG) == content:
             return
-        for dataset, folder, part in metrics:
+        times = [
             self._log_metrics(version, dataset, {f"{folder}{key}": value for key, value in part.metrics.items()})
+            for dataset, folder, part in metrics
+        ]
         parts = [part for _, _, part in metrics]
         card = self._card(version, entry, parts, pipeline)
         file = f"{CARD_FOLDER}/{version.name}.md"
@@ -117,7 +118,8 @@ class ModelLog:
         }
         self._registry.describe(version, self._description(headlines, file))
         data = {TEST_DATA_TAG: cohort.test_data} if cohort else {}
-        tags = {**headlines, **data, CARD_TAG: f"runs:/{self._run_id}/{file}"}
+        tags = {**headlines, **data, MEASURED_AT_TAG: ", ".join(map(str, times))}
+        tags[CARD_TAG] = f"runs:/{self._run_id}/{file}"
         self._registry.set_tags(version, {**tags, MEASURED_TAG: content})  # last: what is not there is tried again
 
     def _description(self, headlines: Mapping[str, str], file: str) -> str:
@@ -153,14 +155,19 @@ class ModelLog:
             title = name.removesuffix("_metrics")
             yield name, folder, Measured(title, content, metadata.get("headline", []))
 
-    def _log_metrics(self, version: Version, dataset: str, metrics: Mapping[str, float]) -> None:
-        """Links metrics to the logged model; points that the run has already are not doubled."""
+    def _log_metrics(self, version: Version, dataset: str, metrics: Mapping[str, float]) -> int:
+        """Links metrics to the logged model; points that the run has already are not doubled.
+
+        Returns:
+            Time of the points, in milliseconds.
+        """
         from mlflow.entities import Metric
 
         now = self._measured_at.get(dataset, int(time.time() * 1000))
         points = [Metric(name, float(value), now, 0, version.model_id) for name, value in metrics.items()]
         for start in range(0, len(points), 1000):  # limit of MLflow's log-batch request
             self._client.log_batch(self._run_id, metrics=points[start : start + 1000])
+        return now
 
     def _tags(self, name: str, entry: MLflowEntry) -> dict[str, str]:
         """Where a version comes from."""

@@ -15,6 +15,7 @@ from medpipe.core.errors import InputError
 from medpipe.registry.database import make_database
 from medpipe.registry.events import Event, Kind, Reign, crowning, new_event, read_events, reigns
 from medpipe.registry.params import MLflowParams
+from medpipe.registry.passwords import hide_passwords
 from medpipe.registry.store import CHALLENGER, CHAMPION, ModelStore
 from medpipe.registry.version import ModelState, Version
 
@@ -32,10 +33,20 @@ def open_registry(project: Path, params: MLflowParams, env: str | None = None) -
         project: Folder of the project.
         params: Content of ``mlflow.yml``.
         env: Kedro environment, for the prefix of the models' names.
+
+    Raises:
+        InputError: MLflow cannot use the tracking uri; the message does not show its password.
     """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
     uri = params.store_uri(project)
-    make_database(uri)
-    return Registry(uri, params.prefix(env))
+    try:
+        make_database(uri)
+        return Registry(uri, params.prefix(env))
+    except (MlflowException, SQLAlchemyError, ImportError) as error:
+        reason = hide_passwords(str(error).replace(uri, hide_passwords(uri)))
+    raise InputError(f"mlflow.yml: tracking_uri is {hide_passwords(uri)!r}, which MLflow cannot use: {reason}")
 
 
 class Registry(ModelStore):

@@ -1,5 +1,6 @@
 """What MLflow keeps of registered models: versions with their tags, aliases, files, metrics and parameters."""
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -13,6 +14,10 @@ from medpipe.registry.version import ModelState, Version, version_of
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+CARD_TAG = "card"
+TEST_DATA_TAG = "test_data"
+MEASURED_AT_TAG = "measured_at"
+"""Times of the results among the model's metrics, in milliseconds since 1970."""
 _NAME_TAG = "medpipe.name"
 _NAMES = re.compile(r"[\w.-]+")
 
@@ -26,6 +31,7 @@ class ModelStore:
     """
 
     def __init__(self, uri: str, prefix: str = "") -> None:
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it writes a line a file
         import mlflow
 
         self._uri = uri
@@ -43,10 +49,9 @@ class ModelStore:
 
     def names(self) -> list[str]:
         """Models of this environment, in order."""
-        found = pages(self._client.search_registered_models)
-        return sorted(
-            model.tags[_NAME_TAG] for model in found if model.name == self.full_name(model.tags.get(_NAME_TAG))
-        )
+        models = pages(self._client.search_registered_models)
+        named = [(model.name, model.tags.get(_NAME_TAG, "")) for model in models]
+        return sorted(name for full, name in named if name and full == self.full_name(name))
 
     def versions(self, name: str) -> list[Version]:
         """All versions of a model, newest first; none for an unknown model."""
@@ -124,9 +129,13 @@ class ModelStore:
 
         model = self._client.get_logged_model(self.get(name, version).model_id)
         with TemporaryDirectory() as temporary, atomic_path(folder) as target:
-            whole = Path(download_artifacts(model.artifact_location, dst_path=temporary, tracking_uri=self._uri))
-            described = yaml.safe_load((whole / "MLmodel").read_text(encoding="utf-8"))
-            shutil.move(whole / described["flavors"]["python_function"]["data"], target)  # perhaps to another disk
+
+            def copy(name: str) -> Path:
+                place = f"{model.artifact_location}/{name}"
+                return Path(download_artifacts(place, dst_path=temporary, tracking_uri=self._uri))
+
+            described = yaml.safe_load(copy("MLmodel").read_text(encoding="utf-8"))
+            shutil.move(copy(described["flavors"]["python_function"]["data"]), target)  # perhaps to another disk
         return folder
 
     def fetch(self, name: str, version: str | int, folder: Path) -> Path:
@@ -140,14 +149,23 @@ class ModelStore:
 
     def metrics(self, version: Version) -> dict[str, float]:
         """What was measured of a version, by the names of the run's metrics; empty before it was evaluated."""
+        times = version.tags.get(MEASURED_AT_TAG, "").split(", ")
         model = found(lambda: self._client.get_logged_model(version.model_id))
-        newest = sorted((model.metrics or []) if model else [], key=lambda metric: (metric.timestamp, metric.step))
-        return {metric.key: metric.value for metric in newest}
+        points = (model.metrics or []) if model else []  # MLflow adds all that the run had when the model was logged
+        return {point.key: point.value for point in points if str(point.timestamp) in times}
 
     def params(self, version: Version) -> dict[str, str]:
         """Typed parameters of the run that made a version, flat; empty if the run was deleted."""
         run = found(lambda: self._client.get_run(version.run_id))
         return dict(run.data.params) if run else {}
+
+    def card(self, version: Version) -> str | None:
+        """The card of a version as Markdown; None as long as it was not measured."""
+        place = re.fullmatch(r"runs:/(\w+)/(.+)", version.tags.get(CARD_TAG, ""))
+        if place is None:
+            return None
+        with TemporaryDirectory() as folder:
+            return Path(self._client.download_artifacts(*place.groups(), folder)).read_text(encoding="utf-8")
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
         """Adds tags to a version."""
