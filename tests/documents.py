@@ -74,12 +74,19 @@ def codes() -> list[Found]:
 
 def command_lines() -> list[Found]:
     """Lines of fenced blocks that call ``kedro`` or ``medpipe``, without what stands before and the comment after."""
-    found = []
-    for block in blocks():
-        for line in block.text.replace("\\\n", " ").splitlines():
-            if match := _COMMAND.match(line.strip()):
-                found.append(Found(block.document, shlex.join([match[1], *_words(match[2])])))
-    return found
+    return _calls(
+        Found(each.document, line) for each in blocks() for line in each.text.replace("\\\n", " ").splitlines()
+    )
+
+
+def mentions() -> list[Found]:
+    """The same of the running text, where names of commands stand without what they need."""
+    return _calls(iter(codes()))
+
+
+def _calls(lines: Iterator[Found]) -> list[Found]:
+    matches = [(document, match) for document, line in lines if (match := _COMMAND.match(line.strip()))]
+    return list(dict.fromkeys(Found(name, shlex.join([match[1], *_words(match[2])])) for name, match in matches))
 
 
 def _words(line: str) -> list[str]:

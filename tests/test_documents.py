@@ -6,6 +6,7 @@ import inspect
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ import click
 import pytest
 import yaml
 
-from tests.documents import DOCUMENTS, PROJECT, Found, anchors, blocks, codes, command_lines, links
+from tests.documents import DOCUMENTS, PROJECT, Found, anchors, blocks, codes, command_lines, links, mentions
 
 LINES = command_lines()
-RUNS = [line for line in LINES if shlex.split(line.text)[1] == "run"]
+MENTIONS = mentions()
+RUNS = [
+    line
+    for line in [*LINES, *MENTIONS]
+    if re.match(r"\w+ run -", line.text) and not re.search(r"=([A-Z]+\b|\.\.\.)", line.text)
+]
 ENVIRONMENTS = {path.name for path in (PROJECT / "conf").iterdir() if path.is_dir()}
 READERS = {
     name for block in blocks() for name in re.findall(r"^# conf/(\w+)/", block.text, re.MULTILINE)
@@ -142,6 +148,12 @@ def test_every_page_is_on_the_map() -> None:
 @pytest.mark.parametrize("line", LINES, ids="{0.document}: {0.text}".format)
 def test_a_command_parses(line: Found) -> None:
     parsed(line)
+
+
+@pytest.mark.parametrize("mention", MENTIONS, ids="{0.document}: {0.text}".format)
+def test_a_command_in_the_text_exists(mention: Found) -> None:
+    with suppress(click.MissingParameter):
+        parsed(mention)
 
 
 @pytest.mark.parametrize("line", RUNS, ids="{0.document}: {0.text}".format)
