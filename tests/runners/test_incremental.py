@@ -33,7 +33,7 @@ class Project:
         self.params = {"params:factor": 2, "params:digits": 3}
         PathDataset(filepath=str(folder / "raw.json")).save(self.raw)
 
-    def run(self, first=first, second=second, only: str | None = None) -> list[str]:
+    def run(self, first=first, second=second, only: str | None = None, runner=IncrementalRunner) -> list[str]:
         catalog = DataCatalog(
             {
                 "raw": PathDataset(filepath=str(self.folder / "raw.json")),
@@ -50,7 +50,7 @@ class Project:
         )
         hooks = Recorder()
         pipeline = pipeline.only_nodes(only) if only else pipeline
-        IncrementalRunner(state_folder=str(self.folder / "state")).run(pipeline, catalog, hooks)
+        runner(state_folder=str(self.folder / "state")).run(pipeline, catalog, hooks)
         return hooks.ran
 
 

@@ -1,13 +1,13 @@
-"""Fan-out of one function over many items: joblib, with loky on one machine or a Ray cluster."""
+"""Fan-out of one function over many items: joblib's processes on one machine, or tasks of a Ray cluster."""
 
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Generic, Literal, TypeVar
 
-from medpipe.core.errors import InputError
+from medpipe.core.cluster import cancel, cluster_total, fetch, start_ray
 from medpipe.core.progress import track
 
 T = TypeVar("T")
@@ -26,8 +26,11 @@ THREAD_VARIABLES = (
 )
 """Read by libraries when they are loaded."""
 
-RAY_ITEMS = 1024
-"""Items handed to Ray at a time: its joblib backend returns lists, not one result after the other."""
+FAN_OUT_VARIABLE = "MEDPIPE_FAN_OUT"
+"""Set to ``ray`` where nodes run on a Ray cluster: what would be processes of one host are tasks of all hosts then."""
+
+RESULTS_AHEAD = 4
+"""Results a worker that may wait for a slow one before them."""
 
 
 def parallel(
@@ -48,19 +51,20 @@ def parallel(
         func: Picklable function of one item.
         items: The items; consumed lazily.
         description: What the user reads beside the progress bar; None shows none, for parts of a step that has one.
-        n_jobs: Worker processes; -1 is one a core (with "ray", of the cluster), 1 runs in this process.
+        n_jobs: Workers; -1 is one a core (with "ray", of the cluster), 1 runs in this process.
         total: Number of items, where ``items`` has no length.
         backend: "loky" starts processes on this machine; "ray" uses the cluster that is connected, that of
             ``RAY_ADDRESS``, or a new one on this machine. Workers there read the same paths, so the data must lie
-            on a file system that all of them share.
+            on a file system that all of them share. In a node that runs on a cluster, "loky" is "ray", too.
 
     Raises:
         InputError: If Ray is chosen and not installed.
     """
     items = items if total is not None else list(items)
     count = total if total is not None else len(items)  # type: ignore[arg-type]
+    backend = _chosen(backend)
     if backend == "ray":
-        _start_ray()
+        start_ray()
     if n_jobs == 1 or count <= 1:
         yield from _shown(map(func, items), description, count)
         return
@@ -73,6 +77,10 @@ def _shown(results: Iterator[R], description: str | None, total: int) -> Iterato
     return results if description is None else track(results, description, total=total)
 
 
+def _chosen(backend: Backend) -> Backend:
+    return "ray" if os.environ.get(FAN_OUT_VARIABLE) == "ray" else backend
+
+
 def worker_count(n_jobs: int, backend: Backend = "loky") -> int:
     """How many workers ``n_jobs`` means: -1 is one a core, of this machine or of the Ray cluster.
 
@@ -81,11 +89,9 @@ def worker_count(n_jobs: int, backend: Backend = "loky") -> int:
     """
     if n_jobs != -1:
         return n_jobs
-    if backend == "ray":
-        _start_ray()
-        import ray
-
-        return max(1, int(ray.cluster_resources().get("CPU", 1)))
+    if _chosen(backend) == "ray":
+        start_ray()
+        return max(1, int(cluster_total("CPU")))
     from joblib import cpu_count
 
     return int(cpu_count())
@@ -99,23 +105,33 @@ def _with_joblib(call: Callable[[T], R], items: Iterable[T], n_jobs: int) -> Ite
 
 
 def _with_ray(call: Callable[[T], R], items: Iterable[T], n_jobs: int) -> Iterator[R]:
-    from joblib import Parallel, delayed, parallel_config
+    """Each item is a task; the caller, if it is a task itself, lends its CPU to them while it waits.
 
-    remaining = iter(items)
-    while batch := list(islice(remaining, RAY_ITEMS)):
-        with parallel_config(backend="ray", n_jobs=n_jobs):
-            yield from Parallel()(delayed(call)(item) for item in batch)
+    Ray's backend for joblib would start a pool of actors, for which a cluster full of waiting nodes has no room.
+    """
+    import ray
 
-
-def _start_ray() -> None:
+    task = ray.remote(_apply)
+    shared = ray.put(call)
+    most = worker_count(n_jobs, "ray")
+    waiting: deque[Any] = deque()
+    running: list[Any] = []
     try:
-        import ray
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise InputError("backend: 'ray' is not installed; pip install 'medpipe[ray]', or choose 'loky'") from error
-    if not ray.is_initialized():
-        ray.init(log_to_driver=False, configure_logging=False)
-    register_ray()
+        for item in items:
+            if len(running) >= most:
+                running = ray.wait(running, num_returns=1)[1]
+            waiting.append(task.remote(shared, item))
+            running.append(waiting[-1])
+            while waiting and (waiting[0] not in running or len(waiting) >= RESULTS_AHEAD * most):
+                yield fetch(waiting.popleft())
+        while waiting:
+            yield fetch(waiting.popleft())
+    finally:
+        cancel(waiting)
+
+
+def _apply(call: Callable[[T], R], item: T) -> R:
+    return call(item)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """How pipelines are run."""
 
 from medpipe.runners.incremental import IncrementalRunner
+from medpipe.runners.ray import RayRunner
 
-__all__ = ["IncrementalRunner"]
+__all__ = ["IncrementalRunner", "RayRunner"]
