@@ -163,11 +163,8 @@ def load_jobs(project: Path, env: str | None = None, pipelines: Collection[str] 
     conf = project / "conf"
     if env is not None and not (conf / env).is_dir():
         raise InputError(f"--env {env!r}: there is no folder {conf / env}")
-    read = _loader(project, env, {"schedules": PATTERNS})
     try:
-        found = dict(read["schedules"])
-    except InputError:
-        raise
+        found = _read(project, env, "schedules", {"schedules": PATTERNS})
     except Exception as error:  # no file, YAML that cannot be read, a name given twice: of as many types
         text = " ".join(str(error).split())
         raise InputError(f"{conf}/{{base,{env or 'local'}}}/schedules.yml: {text}") from error
@@ -227,21 +224,23 @@ def read_parameters(project: Path, job: Job, env: str | None) -> dict[str, Any]:
     Raises:
         InputError: The files cannot be read.
     """
-    loader = _loader(project, job.in_env(env), runtime_params=job.nested_parameters())
     try:
-        return dict(loader["parameters"])
+        return _read(project, job.in_env(env), "parameters", runtime_params=job.nested_parameters())
     except Exception as error:  # as in `load_jobs`
         raise InputError(
             f"{project / 'conf'}: the parameters cannot be read: {' '.join(str(error).split())}"
         ) from error
 
 
-def _loader(project: Path, env: str | None, patterns: dict[str, list[str]] | None = None, **more: Any) -> Any:
+def _read(
+    project: Path, env: str | None, section: str, patterns: dict[str, list[str]] | None = None, **more: Any
+) -> dict[str, Any]:
+    """A section of the configuration, as Kedro merges it."""
     from kedro.config import OmegaConfigLoader
 
     with warnings.catch_warnings():  # of Kedro to its developers
         warnings.filterwarnings("ignore", message=r"(?s).*register_new_resolver\(\) is deprecated")
-        return OmegaConfigLoader(
+        loader = OmegaConfigLoader(
             str(project / "conf"),
             env=env or os.environ.get("KEDRO_ENV"),
             base_env="base",
@@ -249,3 +248,4 @@ def _loader(project: Path, env: str | None, patterns: dict[str, list[str]] | Non
             config_patterns=patterns,
             **more,
         )
+        return dict(loader[section])

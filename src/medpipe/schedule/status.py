@@ -99,7 +99,7 @@ def status_table(status: Status) -> Any:
         last = job.last
         table.add_row(
             job.name,
-            _local(last and (last.started or last.planned)),
+            _local(last.started or last.planned) if last else "",
             last.outcome if last else "",
             last.reason if last else "",
             _now(job),

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from medpipe.hooks.provenance import run_tags
+from medpipe.schedule.processes import JOB_VARIABLE, RUN_VARIABLE
+
+
+def test_a_scheduled_run_is_tagged_with_its_job(monkeypatch):
+    monkeypatch.setenv(JOB_VARIABLE, "imaging_weekly")
+    monkeypatch.setenv(RUN_VARIABLE, "cafe01")
+    tags = run_tags("imaging", None, Path())
+    assert (tags["schedule"], tags["schedule.run"]) == ("imaging_weekly", "cafe01")
+
+
+def test_another_run_is_not(monkeypatch):
+    monkeypatch.delenv(JOB_VARIABLE, raising=False)
+    assert "schedule" not in run_tags("imaging", None, Path())

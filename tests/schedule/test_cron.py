@@ -1,0 +1,72 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from medpipe.schedule.cron import parse_cron
+
+MONDAY = datetime(2026, 11, 23, 10, 30, 15).astimezone()  # in the host's time zone, as cron counts
+
+
+def local(text):
+    return datetime.fromisoformat(text).astimezone()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0 3 * * sun", "2026-11-29 03:00:00"),
+        ("0 3 * * 0", "2026-11-29 03:00:00"),
+        ("0 3 * * 7", "2026-11-29 03:00:00"),
+        ("0 3 * * 1", "2026-11-30 03:00:00"),
+        ("0 3 * * 5-7", "2026-11-27 03:00:00"),
+        ("0 3 * * TUE,thu", "2026-11-24 03:00:00"),
+        ("0 3 * * mon-fri/2", "2026-11-25 03:00:00"),
+        ("0 3 * * */3", "2026-11-25 03:00:00"),  # Sunday, Wednesday, Saturday
+        ("30 10 * * *", "2026-11-24 10:30:00"),
+        ("*/20 * * * *", "2026-11-23 10:40:00"),
+        ("*/2 * * * * *", "2026-11-23 10:30:16"),
+        ("15 30 10 * * *", "2026-11-24 10:30:15"),  # what is due this moment is not after it
+        ("0 0 1 jan,jul *", "2027-01-01 00:00:00"),
+        ("0 0 29 2 *", "2028-02-29 00:00:00"),
+    ],
+)
+def test_next_due_time(text, expected):
+    assert parse_cron(text).next_after(MONDAY) == local(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0 3 * *", "4 fields"),
+        ("@weekly", "1 fields"),
+        ("0 25 * * *", "25"),
+        ("61 3 * * *", "61"),
+        ("0 3 last * *", "last"),
+        ("0 3 * smarch *", "smarch"),
+        ("0 3 * * 8", "'8' is no day of the week"),
+        ("0 3 * * so", "'so' is no day of the week"),
+        ("0 3 * * fri-mon", "ends before it begins"),
+        ("0 3 1 * sun", "set one to"),
+        ("0 3 32 * *", "32"),
+    ],
+)
+def test_a_bad_expression_is_told(text, said):
+    with pytest.raises(ValueError, match=said) as error:
+        parse_cron(text)
+    assert repr(text) in str(error.value) or "day of the week" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["*/2 * * * * *", "0 3 * * sun", "7 */5 * * *", "* * 3 * * *"])
+@pytest.mark.parametrize("span", [timedelta(seconds=5), timedelta(hours=9), timedelta(days=8)])
+def test_the_last_due_time_is_the_one_before_none_follows(text, span):
+    cron, until = parse_cron(text), MONDAY.astimezone(UTC)
+    found, first = cron.last_between(until - span, until), cron.next_after(until - span)
+    if first > until:
+        assert found is None
+    else:
+        assert until - span < found <= until < cron.next_after(found)
+
+
+def test_ten_years_of_seconds_are_looked_back_on_at_once():
+    found = parse_cron("*/2 * * * * *").last_between(MONDAY - timedelta(days=3650), MONDAY)
+    assert found == local("2026-11-23 10:30:14")
