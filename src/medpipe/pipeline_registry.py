@@ -6,7 +6,9 @@ from medpipe.pipelines import (
     imaging,
     imaging_cv,
     imaging_inference,
+    imaging_promotion,
     molecules,
+    molecules_promotion,
     optimise,
     properties,
     properties_promotion,
@@ -19,6 +21,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     others = {
         "imaging_cv": imaging_cv.create_pipeline(),
         "imaging_inference": imaging_inference.create_pipeline(),
+        "imaging_promotion": imaging_promotion.create_pipeline(),
+        "molecules_promotion": molecules_promotion.create_pipeline(),
         "optimise": optimise.create_pipeline(),
         "properties": properties.create_pipeline(),
         "properties_promotion": properties_promotion.create_pipeline(),

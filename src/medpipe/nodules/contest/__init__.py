@@ -1,0 +1,1 @@
+"""Two sets of networks on the same test scans."""
