@@ -5,55 +5,20 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-import torch
 from mlflow.models import Model
 
 from medpipe.core.errors import InputError
-from medpipe.molecules.encoding.encode import encode
-from medpipe.molecules.encoding.params import EncodeParams
-from medpipe.molecules.generation.params import GanParams, SampleParams
+from medpipe.molecules.generation.params import SampleParams
 from medpipe.molecules.generation.sample import sample
-from medpipe.molecules.generation.sequence.params import GeneratorParams, SequenceParams
-from medpipe.molecules.generation.train import train_gan
 from medpipe.serving import generator as loader
 from medpipe.training.checkpoint import Checkpoint
-from medpipe.training.params import TrainerParams
-
-MOLECULES = [f"{'C' * n}{tail}" for n in range(1, 9) for tail in ("O", "N", "Br", "c1ccccc1")]
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("generator")
-    store = encode(pd.DataFrame({"smiles": MOLECULES, "split": "train"}), EncodeParams(n_merges=5), folder / "store")
-    params = GanParams(
-        sequence=SequenceParams(generator=GeneratorParams(noise_size=4, embedding_size=16, hidden_size=16)),
-        batch_size=8,
-        trainer=TrainerParams(max_steps=10, accelerator="cpu"),
-    )
-    path = folder / "generator.safetensors"
-    train_gan(store, params, folder / "work").generator.save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> mlflow.pyfunc.PyFuncModel:
+def model(saved_models: dict[str, Path]) -> mlflow.pyfunc.PyFuncModel:
     """The model as the tracking hook writes it, read back."""
-    folder = tmp_path_factory.mktemp("model")
-    (folder / "data").mkdir()
-    example = loader.prepare(checkpoint, folder / "data")
-    mlflow.pyfunc.save_model(
-        folder / "saved",
-        loader_module=loader.__name__,
-        data_path=str(folder / "data"),
-        signature=loader.SIGNATURE,
-        input_example=example,
-        pip_requirements=[],
-        streamable=loader.STREAMABLE,
-    )
-    assert Model.load(folder / "saved").signature is not None
-    return mlflow.pyfunc.load_model(str(folder / "saved"))
+    assert Model.load(saved_models["generator"]).signature is not None
+    return mlflow.pyfunc.load_model(str(saved_models["generator"]))
 
 
 def test_each_row_gives_as_many_as_it_asks_for(model: mlflow.pyfunc.PyFuncModel) -> None:
@@ -61,9 +26,9 @@ def test_each_row_gives_as_many_as_it_asks_for(model: mlflow.pyfunc.PyFuncModel)
     assert drawn.seed.tolist() == [7] * 3 + [8] * 5
 
 
-def test_it_draws_what_sampling_draws(model: mlflow.pyfunc.PyFuncModel, checkpoint: Path) -> None:
+def test_it_draws_what_sampling_draws(model: mlflow.pyfunc.PyFuncModel, generator_checkpoint: Path) -> None:
     drawn = model.predict(pd.DataFrame({"n": [20], "seed": [7], "temperature": [0.8], "top_p": [0.9]}))
-    same = sample(Checkpoint.load(checkpoint), SampleParams(n=20, seed=7, temperature=0.8, top_p=0.9))
+    same = sample(Checkpoint.load(generator_checkpoint), SampleParams(n=20, seed=7, temperature=0.8, top_p=0.9))
     assert drawn.smiles.tolist() == same.smiles.tolist()
 
 
@@ -90,6 +55,6 @@ def test_it_streams_the_same_molecules(model: mlflow.pyfunc.PyFuncModel) -> None
         ({"n": 1, "seed": 1, "top_p": 1.5}, "row 1: top_p is 1.5"),
     ],
 )
-def test_a_value_out_of_range_is_named_with_its_row(checkpoint: Path, row: dict, said: str) -> None:
+def test_a_value_out_of_range_is_named_with_its_row(generator_checkpoint: Path, row: dict, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        loader.GeneratorModel(Checkpoint.load(checkpoint)).predict(pd.DataFrame([{"n": 1, "seed": 0}, row]))
+        loader.GeneratorModel(Checkpoint.load(generator_checkpoint)).predict(pd.DataFrame([{"n": 1, "seed": 0}, row]))

@@ -11,31 +11,23 @@ import SimpleITK as sitk
 from medpipe.core.errors import InputError
 from medpipe.ct.readers import itk
 from medpipe.ct.volume import Volume
-from medpipe.nodules.findings.models import write_models
 from medpipe.nodules.findings.params import FindParams
 from medpipe.serving import as_input, nodules
 from medpipe.serving.scan_input import write_scan_file
 from tests.nodules.findings.networks import N_CANDIDATES, ignorant_networks
 
+HEADER = "{'descr': '<i2', 'fortran_order': False, 'shape': (8192, 32768, 32768)}\n"
+HUGE = b"\x93NUMPY\x01\x00" + len(HEADER).to_bytes(2, "little") + HEADER.encode()
+"""Header of an array of 16 TiB without the array."""
 VALUES = ["x_mm", "y_mm", "z_mm", "diameter_mm", "probability", "volume_mm3", "long_axis_mm"]
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory) -> tuple[mlflow.pyfunc.PyFuncModel, Path, pd.DataFrame]:
+def served(saved_models) -> tuple[mlflow.pyfunc.PyFuncModel, Path, pd.DataFrame]:
     """The model, its example's file, and what it finds there."""
-    folder = tmp_path_factory.mktemp("served")
-    (folder / "data").mkdir()
-    example = nodules.prepare(write_models(ignorant_networks(), folder / "networks").folder, folder / "data")
-    mlflow.pyfunc.save_model(
-        folder / "model",
-        loader_module="medpipe.serving.nodules",
-        data_path=str(folder / "data"),
-        signature=nodules.SIGNATURE,
-        pip_requirements=[],
-    )
-    model = mlflow.pyfunc.load_model(str(folder / "model"))
-    (file,) = (folder / "data").rglob("*.mhd")
-    return model, file, model.predict(example)
+    model = mlflow.pyfunc.load_model(str(saved_models["nodules"]))
+    (file,) = saved_models["nodules"].rglob("*.mhd")
+    return model, file, model.predict(pd.DataFrame({"path": [nodules.EXAMPLE]}))
 
 
 def test_it_finds_outlines_and_leaves_the_class_open(served):
@@ -75,6 +67,9 @@ def test_rows_keep_their_numbers(served):
     [
         ({"path": "no/such/folder"}, "no/such/folder"),
         ({"scan": b"\x93NUMPY nonsense"}, "numpy.save"),
+        ({"scan": HUGE}, "tells of 17592186044416 bytes, 0 follow"),
+        ({"scan": HUGE[:30]}, "numpy.save"),
+        ({"scan": HUGE.replace(b"\x48\x00", b"\x40\x00")}, "numpy.save"),
         ({}, "give either path"),
     ],
 )

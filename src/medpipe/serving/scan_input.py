@@ -71,8 +71,9 @@ def write_scan_file(folder: Path, content: bytes, geometry: Mapping[str, Any], n
     try:
         _check_length(content)
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{name}: {SCAN} is no array as numpy.save writes it ({error})") from error
+    except Exception as error:  # NumPy reads headers as Python expressions, which fail in many ways
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{name}: {SCAN} is no array as numpy.save writes it ({reason})") from error
     if array.ndim != _DIMENSIONS or array.dtype.kind not in "iuf":
         raise InputError(f"{name}: {SCAN} is {array.dtype} {array.shape}, expected Hounsfield units (z, y, x)")
     hounsfield = np.clip(np.rint(array), _INT16.min, _INT16.max).astype(np.int16)

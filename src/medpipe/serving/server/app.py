@@ -1,5 +1,6 @@
 """The HTTP application: MLflow's scoring protocol, and requests that people like to write."""
 
+from importlib import metadata
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -31,8 +32,6 @@ def make_app(pool: Pool, spec: WorkerSpec) -> App:
 
 
 def _add_health(app: FastAPI, pool: Pool) -> None:
-    from mlflow.version import VERSION
-
     @app.get("/ping")
     async def ping() -> Response:
         """MLflow's: 200 while a worker is ready."""
@@ -41,7 +40,7 @@ def _add_health(app: FastAPI, pool: Pool) -> None:
     @app.get("/version")
     async def version() -> Response:
         """MLflow's: version of MLflow."""
-        return Response(VERSION, media_type="application/json")
+        return Response(metadata.version("mlflow"), media_type="application/json")
 
     @app.get("/health")
     async def health() -> JSONResponse:

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from medpipe.serving.server.archive_rules import check_archive
 from medpipe.serving.server.pool import Place, Pool
 from medpipe.serving.server.refusal import Refusal
 from medpipe.serving.server.requests import (
@@ -58,6 +58,8 @@ def _add_invocations(router: APIRouter, pool: Pool) -> None:
 
 
 def _add_findings(router: APIRouter, spec: WorkerSpec, pool: Pool) -> None:
+    from medpipe.serving.server.archive_rules import check_archive  # readers of scans, which other kinds do without
+
     zipped = {"schema": {"type": "string", "format": "binary"}}
     form = {"schema": {"type": "object", "properties": {"file": zipped["schema"]}, "required": ["file"]}}
     takes = _takes({ZIP_TYPES[0]: zipped, MULTIPART: form, JSON: {"schema": PathRequest.model_json_schema()}})
@@ -69,16 +71,16 @@ def _add_findings(router: APIRouter, spec: WorkerSpec, pool: Pool) -> None:
         path = (await read_json(request, PathRequest)).path if kind == JSON else None
         async with pool.place() as place:
             if path is None:
-                await _save_scans(request, place, kind, spec)
+                archive = await _save_archive(request, place, kind)
+                await asyncio.to_thread(check_archive, archive, spec.params)
             return _response(await place.work("findings", request.is_disconnected, path=path))
 
 
-async def _save_scans(request: Request, place: Place, kind: str, spec: WorkerSpec) -> None:
-    folder = place.folder / "raw"
-    folder.mkdir()
-    archive = folder / "scans.zip"
+async def _save_archive(request: Request, place: Place, kind: str) -> Path:
+    archive = place.folder / "raw" / "scans.zip"
+    archive.parent.mkdir()
     await (save_upload if kind == MULTIPART else save_body)(request, archive)
-    await asyncio.to_thread(check_archive, archive, spec.params)
+    return archive
 
 
 def _add_molecules(router: APIRouter, spec: WorkerSpec, pool: Pool) -> None:

@@ -138,9 +138,9 @@ class Worker:
             raise WorkerGoneError("the worker process ended") from error
 
     def stop(self) -> None:
-        """Lets an idle worker end."""
-        with suppress(OSError):
-            self._connection.send(None)
+        """Ends an idle worker, which has nothing to put in order."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
         self._process.join(STOPPING_S)
         self.kill()
 
@@ -169,7 +169,8 @@ def _work(connection: Connection, spec: WorkerSpec) -> None:
         return
     connection.send((True, service.device))
     with suppress(EOFError):
-        while (job := connection.recv()) is not None:
+        while True:
+            job = connection.recv()
             tempfile.tempdir = str(job.folder)  # removed by the server, even if this process is killed
             connection.send(service.answer(job))
 
