@@ -2,6 +2,8 @@
 
 import warnings
 
+from omegaconf.resolvers import oc
+
 from medpipe.hooks import MLflowHook, RegisteredModelsHook, ResourceHook, RunStatusHook, RunSummaryHook
 
 # what libraries say to their developers, not to our users
@@ -18,4 +20,5 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**"]},
+    "custom_resolvers": {"oc.env": oc.env},  # mlflow.yml takes the address of a server from the environment
 }

@@ -82,8 +82,7 @@ class MLflowHook:
         entry = MLflowEntry.model_validate(wanted)
         match entry.log:
             case "metrics":
-                now = self._log_metrics((0, f"{entry.folder}{name}", value) for name, value in data.items())
-                self._models.measured(dataset_name, now)
+                self._log_metrics((0, f"{entry.folder}{name}", value) for name, value in data.items())
             case "history":
                 rows = data[["step", "name", "value"]].itertuples(index=False)
                 self._log_metrics((step, f"{entry.folder}{name}", value) for step, name, value in rows)
@@ -153,15 +152,13 @@ class MLflowHook:
         for some in _chunks(params, MAX_PARAMS_A_CALL):
             self._client.log_batch(self._run_id, params=some)
 
-    def _log_metrics(self, points: Iterable[tuple[int, str, float]]) -> int:
-        """Gives the time of the points, in milliseconds."""
+    def _log_metrics(self, points: Iterable[tuple[int, str, float]]) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
         metrics = (Metric(name, float(value), now, int(step)) for step, name, value in points if not pd.isna(value))
         for some in _chunks(metrics, MAX_METRICS_A_CALL):
             self._client.log_batch(self._run_id, metrics=some)
-        return now
 
     def _log_inputs(self, names: list[str]) -> None:
         """Names and fingerprints only: rows and paths may tell of patients."""

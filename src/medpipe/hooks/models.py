@@ -23,6 +23,7 @@ from medpipe.serving.requirements import CODE, requirements
 FINGERPRINT_TAG = "fingerprint"
 MEASURED_TAG = "measured"
 CARD_FOLDER = "model_card"
+_MAX_METRICS_A_CALL = 1000  # limit of MLflow's log-batch request
 _MAX_DESCRIPTION = 5000  # MLflow's column of the description
 
 
@@ -48,11 +49,6 @@ class ModelLog:
         self._catalog = catalog
         self._cache = cache
         self._cohorts: dict[str, Cohort | None] = {}
-        self._measured_at: dict[str, int] = {}
-
-    def measured(self, dataset: str, timestamp_ms: int) -> None:
-        """Remembers when a dataset of metrics was logged, so that the model gets the same points and no others."""
-        self._measured_at[dataset] = timestamp_ms
 
     def log(self, name: str, checkpoint: Path, entry: MLflowEntry) -> Version:
         """Logs checkpoint and loader as a pyfunc model that predicts in a fresh process, and registers it.
@@ -96,29 +92,27 @@ class ModelLog:
                 self._describe(version, entry, metrics, pipeline)
 
     def _describe(
-        self, version: Version, entry: MLflowEntry, metrics: list[tuple[str, str, Measured]], pipeline: Any
+        self, version: Version, entry: MLflowEntry, metrics: list[tuple[str, Measured]], pipeline: Any
     ) -> None:
         cohort = self._cohort(version.name, entry)
-        content = digest([dict(part.metrics) for _, _, part in metrics], cohort.test_data if cohort else "")
+        content = digest([dict(part.metrics) for _, part in metrics], cohort.test_data if cohort else "")
         if version.tags.get(MEASURED_TAG) == content:
             return
-        times = [
-            self._log_metrics(version, dataset, {f"{folder}{key}": value for key, value in part.metrics.items()})
-            for dataset, folder, part in metrics
-        ]
-        parts = [part for _, _, part in metrics]
+        results = {f"{folder}{key}": value for folder, part in metrics for key, value in part.metrics.items()}
+        now = self._log_metrics(version, results)
+        parts = [part for _, part in metrics]
         card = self._card(version, entry, parts, pipeline)
         file = f"{CARD_FOLDER}/{version.name}.md"
         self._client.log_text(self._run_id, card.render(), file)
         headlines = {
             f"{folder}{key}": with_interval(part.metrics, key)
-            for _, folder, part in metrics
+            for folder, part in metrics
             for key in part.headlines
             if part.metrics.get(key) is not None
         }
         self._registry.describe(version, self._description(headlines, file))
         data = {TEST_DATA_TAG: cohort.test_data} if cohort else {}
-        tags = {**headlines, **data, MEASURED_AT_TAG: ", ".join(map(str, times))}
+        tags = {**headlines, **data, MEASURED_AT_TAG: str(now)}
         tags[CARD_TAG] = f"runs:/{self._run_id}/{file}"
         self._registry.set_tags(version, {**tags, MEASURED_TAG: content})  # last: what is not there is tried again
 
@@ -144,8 +138,8 @@ class ModelLog:
             outputs=signature.outputs.to_dict() if signature.outputs else [],
         )
 
-    def _metrics(self, pipeline: Any, entry: MLflowEntry) -> Iterator[tuple[str, str, Measured]]:
-        """Dataset, prefix of the names in MLflow, and content of what this pipeline measured, now or before."""
+    def _metrics(self, pipeline: Any, entry: MLflowEntry) -> Iterator[tuple[str, Measured]]:
+        """Prefix of the names in MLflow and content of what this pipeline measured, now or before."""
         for name in entry.card.metrics:
             if name not in pipeline.all_outputs() or not self._catalog[name].exists():
                 continue
@@ -153,20 +147,16 @@ class ModelLog:
             content = {key: value for key, value in self._catalog[name].load().items() if not pd.isna(value)}
             folder = MLflowEntry.model_validate(metadata["mlflow"]).folder
             title = name.removesuffix("_metrics")
-            yield name, folder, Measured(title, content, metadata.get("headline", []))
+            yield folder, Measured(title, content, metadata.get("headline", []))
 
-    def _log_metrics(self, version: Version, dataset: str, metrics: Mapping[str, float]) -> int:
-        """Links metrics to the logged model; points that the run has already are not doubled.
-
-        Returns:
-            Time of the points, in milliseconds.
-        """
+    def _log_metrics(self, version: Version, metrics: Mapping[str, float]) -> int:
+        """Links metrics to the logged model, and gives their time in milliseconds."""
         from mlflow.entities import Metric
 
-        now = self._measured_at.get(dataset, int(time.time() * 1000))
+        now = int(time.time() * 1000)
         points = [Metric(name, float(value), now, 0, version.model_id) for name, value in metrics.items()]
-        for start in range(0, len(points), 1000):  # limit of MLflow's log-batch request
-            self._client.log_batch(self._run_id, metrics=points[start : start + 1000])
+        for start in range(0, len(points), _MAX_METRICS_A_CALL):
+            self._client.log_batch(self._run_id, metrics=points[start : start + _MAX_METRICS_A_CALL])
         return now
 
     def _tags(self, name: str, entry: MLflowEntry) -> dict[str, str]:

@@ -6,6 +6,7 @@ the alias moves, then what only explains is written; whoever tries again after a
 """
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,7 @@ def open_registry(project: Path, params: MLflowParams, env: str | None = None) -
     Raises:
         InputError: MLflow cannot use the tracking uri; the message does not show its password.
     """
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its log lines go the way of all others
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 

@@ -17,7 +17,7 @@ CHALLENGER = "challenger"
 CARD_TAG = "card"
 TEST_DATA_TAG = "test_data"
 MEASURED_AT_TAG = "measured_at"
-"""Times of the results among the model's metrics, in milliseconds since 1970."""
+"""Time of the results among the model's metrics, in milliseconds since 1970."""
 _NAME_TAG = "medpipe.name"
 _NAMES = re.compile(r"[\w.-]+")
 
@@ -149,10 +149,10 @@ class ModelStore:
 
     def metrics(self, version: Version) -> dict[str, float]:
         """What was measured of a version, by the names of the run's metrics; empty before it was evaluated."""
-        times = version.tags.get(MEASURED_AT_TAG, "").split(", ")
+        time = version.tags.get(MEASURED_AT_TAG)
         model = found(lambda: self._client.get_logged_model(version.model_id))
         points = (model.metrics or []) if model else []  # MLflow adds all that the run had when the model was logged
-        return {point.key: point.value for point in points if str(point.timestamp) in times}
+        return {point.key: point.value for point in points if str(point.timestamp) == time}
 
     def params(self, version: Version) -> dict[str, str]:
         """Typed parameters of the run that made a version, flat; empty if the run was deleted."""
