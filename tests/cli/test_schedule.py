@@ -27,11 +27,13 @@ def untouched(tmp_path_factory):
 
 def test_a_job_runs_the_real_pipeline(project, molecules):
     """What `molecules` left is unchanged, so the run is short; that it ends well shows the command to be right."""
-    done = medpipe(project, "once", "molecules_weekly", "--env=test")
+    with (project / "conf" / "test" / "schedules.yml").open("a") as file:
+        file.write('again: {cron: "0 0 1 1 *", pipelines: [molecules], min_new: 0, enabled: false}\n')
+    done = medpipe(project, "once", "again", "--env=test")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "molecules_weekly: finished: each due time trains: min_new is 0" in done.stdout
+    assert "again: finished: each due time trains: min_new is 0" in done.stdout
     found = json.loads(medpipe(project, "status", "--env=test", "--json").stdout)
-    (last,) = [job["last"] for job in found["jobs"] if job["name"] == "molecules_weekly"]
+    (last,) = [job["last"] for job in found["jobs"] if job["name"] == "again"]
     assert last["outcome"] == "finished"
     log = (project / last["log"]).read_text()
     assert "-m medpipe run --pipeline=molecules --env=test\n" in log

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import tzlocal
 
 from medpipe.schedule.cron import parse_cron
 
@@ -9,6 +10,16 @@ MONDAY = datetime(2026, 11, 23, 10, 30, 15).astimezone()  # in the host's time z
 
 def local(text):
     return datetime.fromisoformat(text).astimezone()
+
+
+@pytest.fixture
+def berlin(monkeypatch):
+    """The host's time zone has summer time."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    tzlocal.reload_localzone()
+    yield
+    monkeypatch.undo()
+    tzlocal.reload_localzone()
 
 
 @pytest.mark.parametrize(
@@ -70,3 +81,19 @@ def test_the_last_due_time_is_the_one_before_none_follows(text, span):
 def test_ten_years_of_seconds_are_looked_back_on_at_once():
     found = parse_cron("*/2 * * * * *").last_between(MONDAY - timedelta(days=3650), MONDAY)
     assert found == local("2026-11-23 10:30:14")
+
+
+@pytest.mark.parametrize(
+    ("day", "due"),
+    [
+        ("2026-03-28", ["2026-03-29 01:30", "2026-03-30 00:30"]),  # half past two does not come: an hour later
+        ("2026-10-24", ["2026-10-25 00:30", "2026-10-25 01:30", "2026-10-26 01:30"]),  # it comes twice
+    ],
+)
+def test_summer_time_begins_and_ends(berlin, day, due):
+    cron, moment = parse_cron("30 2 * * *"), datetime.fromisoformat(f"{day}T12:00+00:00")
+    for text in due:
+        until = datetime.fromisoformat(f"{text}+00:00")
+        assert cron.last_between(moment, until) == until
+        moment = cron.next_after(moment)
+        assert moment == until

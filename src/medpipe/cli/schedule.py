@@ -41,7 +41,8 @@ def run(env: str | None) -> None:
     from medpipe.schedule.execution import Executor
     from medpipe.schedule.scheduler import Scheduler
 
-    Scheduler(Executor(_project(), env), _pipelines()).run(_stopped_by_signals())
+    project = _project()
+    Scheduler(Executor(project, env), _pipelines_apart(project)).run(_stopped_by_signals())
 
 
 @schedule.command()
@@ -119,6 +120,22 @@ def _pipelines() -> list[str]:
     from kedro.framework.project import pipelines
 
     return list(pipelines)
+
+
+def _pipelines_apart(project: Path) -> list[str]:
+    """The same from a process of its own: what pipelines import need not stay in the scheduler's memory for a year."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_pipelines_of, project).result()
+
+
+def _pipelines_of(project: Path) -> list[str]:
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(project)
+    return _pipelines()
 
 
 def _stopped_by_signals() -> Event:

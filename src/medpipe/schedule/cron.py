@@ -7,7 +7,7 @@ written out as names here.
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -31,9 +31,10 @@ class Cron:
     trigger: Any
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first due time after a moment; None where there is none, as for 30 February."""
-        found: datetime | None = self.trigger.get_next_fire_time(None, moment + _TICK)
-        return found
+        """The first due time after a moment, in UTC; None where there is none, as for 30 February."""
+        # In UTC: Python adds to times of the clock on the wall, which in autumn stand for two moments.
+        found: datetime | None = self.trigger.get_next_fire_time(None, moment.astimezone(UTC) + _TICK)
+        return None if found is None else found.astimezone(UTC)
 
     def last_between(self, after: datetime, until: datetime) -> datetime | None:
         """The last due time after one moment and not after another; None where there is none.
