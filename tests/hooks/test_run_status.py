@@ -19,7 +19,7 @@ from medpipe.runners import IncrementalRunner
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
     """A folder that Kedro-Viz takes for a project."""
     (tmp_path / "pyproject.toml").write_text("[tool.kedro]\npackage_name = 'medpipe'\n")
     monkeypatch.chdir(tmp_path)
@@ -52,74 +52,74 @@ def status(response):
     return response.pipeline.status.value, {name: node.status.value for name, node in response.nodes.items()}
 
 
-def run(project, limit, broken=()):
+def run(folder, limit, broken=()):
     """One run as by ``kedro run --pipeline=imaging``; gives what Kedro-Viz then tells."""
-    files = {name: TableDataset(filepath=str(project / f"{name}.parquet")) for name in ("raw", "cleaned", "counted")}
+    files = {name: TableDataset(filepath=str(folder / f"{name}.parquet")) for name in ("raw", "cleaned", "counted")}
     catalog = DataCatalog({**files, "params:limit": MemoryDataset(limit)})
     catalog.save("raw", pd.DataFrame({"a": range(5)}))
     for name in broken:
-        (project / f"{name}.parquet").write_bytes(b"no table")
+        (folder / f"{name}.parquet").write_bytes(b"no table")
     manager = _create_hook_manager()
     manager.register(RunStatusHook())
-    manager.hook.after_context_created(context=SimpleNamespace(project_path=project))
+    manager.hook.after_context_created(context=SimpleNamespace(project_path=folder))
     run_params = {"pipeline_names": ["imaging"], "runner": "<medpipe.runners.incremental.IncrementalRunner object>"}
     told = {"run_params": run_params, "pipeline": PIPELINE, "catalog": catalog}
     manager.hook.before_pipeline_run(**told)
     try:
-        result = IncrementalRunner(state_folder=str(project / "state")).run(PIPELINE, catalog, manager)
+        result = IncrementalRunner(state_folder=str(folder / "state")).run(PIPELINE, catalog, manager)
         manager.hook.after_pipeline_run(run_result=result, **told)
     except Exception as error:
         manager.hook.on_pipeline_error(error=error, **told)
     return get_run_status_response()
 
 
-def test_a_run_of_one_pipeline_by_our_runner_has_a_status(project):
-    found = run(project, limit=3)
+def test_a_run_of_one_pipeline_by_our_runner_has_a_status(folder):
+    found = run(folder, limit=3)
     assert status(found) == ("success", {CLEAN: "success", COUNT: "success"})
     assert found.pipeline.duration >= found.nodes[CLEAN].duration > 0
 
 
-def test_datasets_are_told_with_their_size(project):
-    sizes = {dataset.name: dataset.size for dataset in run(project, limit=3).datasets.values()}
-    assert sizes["counted"] == (project / "counted.parquet").stat().st_size
+def test_datasets_are_told_with_their_size(folder):
+    sizes = {dataset.name: dataset.size for dataset in run(folder, limit=3).datasets.values()}
+    assert sizes["counted"] == (folder / "counted.parquet").stat().st_size
 
 
-def test_unchanged_nodes_are_shown_as_skipped(project):
-    run(project, limit=3)
-    (project / "counted.parquet").unlink()
-    assert status(run(project, limit=3)) == ("success", {COUNT: "success"})  # what has no status, was skipped
+def test_unchanged_nodes_are_shown_as_skipped(folder):
+    run(folder, limit=3)
+    (folder / "counted.parquet").unlink()
+    assert status(run(folder, limit=3)) == ("success", {COUNT: "success"})  # what has no status, was skipped
 
 
-def test_a_run_that_does_nothing_leaves_the_status(project):
-    run(project, limit=3)
-    before = (project / EVENTS_FILE).read_text()
-    run(project, limit=3)
-    assert (project / EVENTS_FILE).read_text() == before
+def test_a_run_that_does_nothing_leaves_the_status(folder):
+    run(folder, limit=3)
+    before = (folder / EVENTS_FILE).read_text()
+    run(folder, limit=3)
+    assert (folder / EVENTS_FILE).read_text() == before
 
 
-def test_a_run_that_goes_on_is_no_success_yet(project):
-    run(project, limit=3)
-    meanwhile = json.loads(pd.read_parquet(project / "counted.parquet")["status"][0])
+def test_a_run_that_goes_on_is_no_success_yet(folder):
+    run(folder, limit=3)
+    meanwhile = json.loads(pd.read_parquet(folder / "counted.parquet")["status"][0])
     assert meanwhile == ["failed", {CLEAN: "success"}]
 
 
-def test_a_killed_run_says_that_it_did_not_end(project, monkeypatch):
+def test_a_killed_run_says_that_it_did_not_end(folder, monkeypatch):
     monkeypatch.setattr(RunStatusHook, "after_pipeline_run", lambda self: None)
-    found = run(project, limit=3)
+    found = run(folder, limit=3)
     assert found.pipeline.status.value == "failed"
     assert found.pipeline.error.message == NOT_ENDED
 
 
-def test_a_failed_node_is_named_without_paths(project):
-    found = run(project, limit=-1)
+def test_a_failed_node_is_named_without_paths(folder):
+    found = run(folder, limit=-1)
     assert status(found) == ("failed", {CLEAN: "failed"})
     assert found.nodes[CLEAN].error.message == "InputError: <path>: the limit must not be negative"
     assert "in clean" in found.nodes[CLEAN].error.traceback
-    assert "Doe" not in (project / EVENTS_FILE).read_text()
+    assert "Doe" not in (folder / EVENTS_FILE).read_text()
 
 
-def test_data_that_cannot_be_read_are_named(project):
-    found = run(project, limit=3, broken=["raw"])
+def test_data_that_cannot_be_read_are_named(folder):
+    found = run(folder, limit=3, broken=["raw"])
     assert status(found) == ("failed", {CLEAN: "failed"})
     (dataset,) = [one for one in found.datasets.values() if one.status.value == "failed"]
     assert dataset.error.error_operation == "loading"

@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Any
 
-PROCESS_TAG = "process"
+from medpipe.registry.runs import PROCESS_TAG, is_gone
 
 
 def this_process() -> str:
@@ -23,15 +23,5 @@ def end_killed_runs(client: Any, experiment_id: str) -> None:
     wanted = f"attributes.status = 'RUNNING' and tags.{PROCESS_TAG} LIKE '{host}:%'"
     running = client.search_runs([experiment_id], wanted)
     for run in running:
-        if not _alive(int(run.data.tags[PROCESS_TAG].rpartition(":")[2])):
+        if is_gone(run.data.tags[PROCESS_TAG]):
             client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -6,19 +6,29 @@ that divides by a count divides by the count of all.
 """
 
 import os
+import sys
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def rank() -> int:
     """Number of this process, or of the process whose data it reads, among those that train together."""
-    return torch.distributed.get_rank() if _together() else _from_variables()[0]
+    if not _together():
+        return _from_variables()[0]
+    import torch
+
+    return torch.distributed.get_rank()
 
 
 def world_size() -> int:
     """How many processes train together."""
-    return torch.distributed.get_world_size() if _together() else _from_variables()[1]
+    if not _together():
+        return _from_variables()[1]
+    import torch
+
+    return torch.distributed.get_world_size()
 
 
 def share(n: int) -> tuple[int, slice]:
@@ -31,7 +41,7 @@ def share(n: int) -> tuple[int, slice]:
     return n * world_size(), slice(number * n, (number + 1) * n)
 
 
-def mean_count(count: Tensor) -> Tensor:
+def mean_count(count: "Tensor") -> "Tensor":
     """What each process divides its sum by, so that the mean over the processes is the sum of all by the count of all.
 
     All processes must call it alike often.
@@ -44,12 +54,19 @@ def mean_count(count: Tensor) -> Tensor:
     """
     if not _together():
         return count.detach().clamp(min=1.0)
+    import torch
+
     total = count.detach().float().clone()
     torch.distributed.all_reduce(total)
     return total.clamp(min=1.0) / torch.distributed.get_world_size()
 
 
 def _together() -> bool:
+    """The runner asks, too, and most commands need no torch: nobody trains who has not imported it."""
+    if "torch" not in sys.modules:
+        return False
+    import torch
+
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
