@@ -130,6 +130,13 @@ def test_the_card_lies_in_the_run_and_is_linked(project, first, tmp_path):
     assert "JaneDoe" not in card + described + str(first)
 
 
+def test_the_files_of_the_model_lie_where_those_of_the_run_do(project, first):
+    run = project.client.get_run(first.run_id)
+    model = project.client.get_logged_model(first.model_id)
+    assert model.experiment_id == run.info.experiment_id
+    assert model.artifact_location.startswith((project.folder / "mlruns").as_uri())
+
+
 def test_the_logged_model_predicts(first):
     model = mlflow.pyfunc.load_model(first.source)
     assert model.predict(pd.DataFrame({"smiles": ["CCO"]})) == ["weights of seed 1"]

@@ -25,6 +25,7 @@ class Shelf:
     def log(self, content: str) -> str:
         """Logs a model whose data is one file; gives its uri."""
         mlflow.set_tracking_uri(self.uri)
+        mlflow.set_experiment(experiment_id=self.client.get_run(self.run_id).info.experiment_id)
         folder = self.project / "data_of_model"
         folder.mkdir(exist_ok=True)
         (folder / "weights.txt").write_text(content)

@@ -59,6 +59,8 @@ class ModelLog:
         from mlflow.models import Model
 
         loader = importlib.import_module(entry.loader)
+        # MLflow puts a model into the process's experiment, not the run's, whose files may lie elsewhere
+        mlflow.set_experiment(experiment_id=self._client.get_run(self._run_id).info.experiment_id)
         with TemporaryDirectory() as folder:
             example = loader.prepare(checkpoint, Path(folder))
             info = Model.log(
