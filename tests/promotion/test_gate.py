@@ -161,6 +161,7 @@ def test_the_record_is_json_and_says_everything(tmp_path):
         ("dice", "guard", "does not apply"),
         ("extra", "other", ""),
     ]
+    assert [row["metric"] for row in decision.evidence()["metrics"]] == ["cpm", "sensitivity", "dice"]
     assert decision.metrics()["cpm_difference"] == pytest.approx(0.1)
     assert decision.metrics()["promoted"] == 0.0
     assert decision.table()["difference"].isna().tolist() == [False, False, True, False]

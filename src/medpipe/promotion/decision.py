@@ -119,6 +119,11 @@ class Decision:
             "metrics": [{**row, "reason": reason} for row, reason in zip(findings, reasons, strict=True)],
         }
 
+    def evidence(self) -> dict[str, Any]:
+        """The record without the metrics that had no say: they may be thousands."""
+        record = self.record()
+        return record | {"metrics": [row for row in record["metrics"] if row["role"] != "other"]}
+
     def metrics(self) -> dict[str, float]:
         """As numbers: ``promoted``, ``decided``, ``n_units``, and each metric's difference with its limits."""
         numbers = {"promoted": float(self.outcome == "promote"), "n_units": float(self.n_units)}

@@ -58,7 +58,7 @@ class Contest:
         act = self.registry.promote if decision.outcome == "promote" else self.registry.refuse
         also = {"compared_with": before} if decision.outcome == "promote" else {}
         try:
-            act(self.name, self.challenger.version, decision.reason, decision.record(), **also)
+            act(self.name, self.challenger.version, decision.reason, decision.evidence(), **also)
         except InputError as error:  # somebody was quicker, between the line above and this one
             return self._overtaken(decision, str(error))
         return decision
