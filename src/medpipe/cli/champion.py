@@ -1,5 +1,6 @@
 """Which model a command uses: the champion of the registry, unless another is named."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,30 @@ def choose_model(kind: str, wanted: str | None, env: str | None, folder: Path) -
             f"medpipe models list; medpipe models promote {name} VERSION --reason ...), or name a version with --model."
         )
     version = registry.get(name, wanted or "champion")
-    return ChosenModel(registry.fetch(name, version.version, folder / "model"), name, version.version)
+    place = folder / version.version
+    return ChosenModel(registry.fetch(name, version.version, place), name, version.version)
+
+
+def newer_champion(served: ChosenModel, env: str | None, folder: Path) -> ChosenModel | None:
+    """The champion, if another version has become it.
+
+    Args:
+        served: The model that was fetched last; the folders of those before it are removed.
+        env: As in `choose_model`.
+        folder: As in `choose_model`.
+    """
+    from medpipe.registry.project import registry_of_project
+
+    registry = registry_of_project(env)
+    champion = registry.champion(served.name)
+    if champion is None or champion.version == served.version:
+        return None
+    for old in folder.iterdir():
+        if old != served.folder:
+            shutil.rmtree(old, ignore_errors=True)
+    return ChosenModel(
+        registry.fetch(served.name, champion.version, folder / champion.version), served.name, champion.version
+    )
 
 
 def _fetch_uri(uri: str, store: str, folder: Path) -> Path:

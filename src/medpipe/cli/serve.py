@@ -2,8 +2,14 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from medpipe.cli.champion import ChosenModel
+    from medpipe.serving.server.params import ServeParams
+    from medpipe.serving.server.run import Follow
 
 KINDS = ("nodules", "generator", "properties")
 
@@ -23,11 +29,18 @@ KINDS = ("nodules", "generator", "properties")
 @click.option("--max-rows", default=10_000, show_default=True, help="Most rows or SMILES of a request.")
 @click.option("--max-molecules", default=10_000, show_default=True, help="Most molecules drawn for a request.")
 @click.option(
+    "--follow",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds between looks for a new champion, which is then served; 0 keeps to the model. Not with --model.",
+)
+@click.option(
     "--scans",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder below which callers may name scans by path. [default: none]",
 )
-def serve(kind: str, model: str | None, env: str | None, host: str, port: int, **limits: object) -> None:
+def serve(kind: str, model: str | None, env: str | None, host: str, port: int, follow: float, **limits: object) -> None:
     """Serve the champion over HTTP: nodules (the default), generator or properties.
 
     It listens on this machine alone, without TLS and without passwords; docs/serving.md shows what goes in front of it.
@@ -56,11 +69,29 @@ def serve(kind: str, model: str | None, env: str | None, host: str, port: int, *
         try:
             chosen = choose_model(kind, model, env, Path(folder))
             click.echo(f"Loading {chosen.title} ...")
-            run_server(
-                WorkerSpec(kind, chosen.folder, chosen.name, chosen.version, params),
-                host,
-                port,
-                lambda address: click.echo(f"Serving {kind} ({chosen.title}) at {address}"),
-            )
+            title = f"{kind} ({chosen.title})"
+            following = _follow(kind, chosen, env, Path(folder), params, follow) if model is None and follow else None
+            spec = WorkerSpec(kind, chosen.folder, chosen.name, chosen.version, params)
+            run_server(spec, host, port, lambda address: click.echo(f"Serving {title} at {address}"), following)
         except InputError as error:
             raise click.ClickException(str(error)) from error
+
+
+def _follow(
+    kind: str, chosen: "ChosenModel", env: str | None, folder: Path, params: "ServeParams", every_s: float
+) -> "Follow":
+    from medpipe.cli.champion import newer_champion
+    from medpipe.serving.server.run import Follow
+    from medpipe.serving.server.worker import WorkerSpec
+
+    served = chosen
+
+    def newer() -> WorkerSpec | None:
+        nonlocal served
+        found = newer_champion(served, env, folder)
+        if found is None:
+            return None
+        served = found
+        return WorkerSpec(kind, found.folder, found.name, found.version, params)
+
+    return Follow(newer, every_s)

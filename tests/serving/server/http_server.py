@@ -18,17 +18,25 @@ STARTING_S = 180
 class Server:
     """A running server.
 
+    Args:
+        kind: Of the model.
+        model: Its folder; None takes the champion.
+        folder: For temporary files.
+        *options: Of the command.
+        project: Where the command is typed; None takes ``folder``.
+
     Attributes:
         url: Where it listens.
         log: What it wrote.
     """
 
-    def __init__(self, kind: str, model: Path, folder: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "medpipe", "serve", kind, "--model", str(model), "--port", "0", *options]
+    def __init__(self, kind: str, model: Path | None, folder: Path, *options: str, project: Path | None = None) -> None:
+        command = [sys.executable, "-m", "medpipe", "serve", kind, "--port", "0", *options]
+        command += [] if model is None else ["--model", str(model)]
         environment = {**os.environ, "COLUMNS": "300", "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
         self.folder = folder
         self.process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=project or folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self.url = ""
         self._lines: list[str] = []

@@ -107,6 +107,20 @@ class Pool:
         self._threads.shutdown()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    async def renew(self, spec: WorkerSpec) -> None:
+        """Goes over to another model, worker by worker: each new one is ready before an old one ends.
+
+        Raises:
+            InputError: If the new model cannot be loaded; the old one goes on.
+        """
+        for _ in range(self._params.workers):
+            worker = await self._blocking(Worker(spec).start)
+            self._spec = spec
+            old = await self._idle.get()
+            self._alive.discard(old)
+            self._ready(worker)
+            await self._blocking(old.stop)
+
     @asynccontextmanager
     async def place(self) -> AsyncIterator[Place]:
         """A place for one request.

@@ -1,21 +1,41 @@
 """Runs the server until it is told to stop."""
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from medpipe.core.errors import InputError
 from medpipe.serving.server.app import make_app
 from medpipe.serving.server.pool import Pool
+from medpipe.serving.server.services import failed_at
 from medpipe.serving.server.worker import WorkerSpec
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _KEEP_ALIVE_S = 30
 _BACKLOG = 2048
 
+_logger = logging.getLogger(__name__)
 
-def run_server(spec: WorkerSpec, host: str, port: int, say: Callable[[str], None]) -> None:
+
+@dataclass(frozen=True)
+class Follow:
+    """How a server goes over to another model while it runs.
+
+    Attributes:
+        newer: Gives the model to go over to, or None; it may block.
+        every_s: Seconds between two looks.
+    """
+
+    newer: Callable[[], WorkerSpec | None]
+    every_s: float
+
+
+def run_server(
+    spec: WorkerSpec, host: str, port: int, say: Callable[[str], None], follow: Follow | None = None
+) -> None:
     """Serves; on SIGTERM or SIGINT no request is taken any more, and those that are inside are finished.
 
     Args:
@@ -23,12 +43,13 @@ def run_server(spec: WorkerSpec, host: str, port: int, say: Callable[[str], None
         host: Address to listen on.
         port: Port; 0 takes a free one.
         say: Is told the address, once requests are taken.
+        follow: Where other models come from; None keeps to this one.
 
     Raises:
         InputError: If the model cannot be loaded or the address is not to be had.
     """
     with _listen(host, port) as listener:
-        asyncio.run(_serve(spec, listener, say))
+        asyncio.run(_serve(spec, listener, say, follow))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -40,7 +61,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InputError(f"--host {host} --port {port}: cannot listen there ({error.strerror}).") from error
 
 
-async def _serve(spec: WorkerSpec, listener: socket.socket, say: Callable[[str], None]) -> None:
+async def _serve(spec: WorkerSpec, listener: socket.socket, say: Callable[[str], None], follow: Follow | None) -> None:
     import uvicorn
 
     pool = Pool(spec)
@@ -55,6 +76,23 @@ async def _serve(spec: WorkerSpec, listener: socket.socket, say: Callable[[str],
             signal.signal(number, lambda *_: None)
         host, port = listener.getsockname()[:2]
         say(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        following = asyncio.create_task(_follow(pool, follow)) if follow is not None else None
         await uvicorn.Server(config).serve(sockets=[listener])
+        if following is not None:
+            following.cancel()
     finally:
         await pool.close()
+
+
+async def _follow(pool: Pool, follow: Follow) -> None:
+    """Looks for another model again and again; whatever fails, the old one is served on."""
+    while True:
+        await asyncio.sleep(follow.every_s)
+        try:
+            spec = await asyncio.to_thread(follow.newer)
+            if spec is not None:
+                await pool.renew(spec)
+                _logger.info("Now serving %s version %s", spec.name, spec.version)
+        except Exception as error:
+            reason = str(error) if isinstance(error, InputError) else failed_at(error)
+            _logger.warning("The model stays as it is: looking for another one failed: %s", reason)
