@@ -29,7 +29,7 @@ def run_tags(pipeline: str, env: str | None, source: Path) -> dict[str, str]:
         "mlflow.source.name": source.name,
         "kedro.pipeline": pipeline,
         "kedro.env": env or "local",
-        "kedro.command": " ".join(["kedro", *sys.argv[1:]]),
+        "kedro.command": hide_passwords(" ".join(["kedro", *sys.argv[1:]])),
         "device": _device(),
         "python": platform.python_version(),
     }
