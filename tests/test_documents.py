@@ -2,20 +2,17 @@
 
 import ast
 import importlib
-import inspect
 import re
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
 import yaml
 
-from tests.documents import DOCUMENTS, PROJECT, Found, anchors, blocks, codes, command_lines, links, mentions
+from tests.commands import configuration, given_parameters, has_field, merged, models, parsed, pipelines
+from tests.documents import DOCUMENTS, PROJECT, Block, Found, anchors, blocks, codes, command_lines, links, mentions
 
 LINES = command_lines()
 MENTIONS = mentions()
@@ -29,102 +26,6 @@ READERS = {
     name for block in blocks() for name in re.findall(r"^# conf/(\w+)/", block.text, re.MULTILINE)
 } - ENVIRONMENTS
 """Environments that a page tells the reader to make; here they have the parameters of ``base``."""
-
-
-@cache
-def groups() -> Mapping[str, click.Group]:
-    """The two command lines as they are installed."""
-    from kedro.framework.cli.cli import KedroCLI
-
-    from medpipe.cli import cli
-
-    return {"kedro": KedroCLI(project_path=PROJECT), "medpipe": cli}
-
-
-@cache
-def pipelines(names: str) -> Any:
-    """One pipeline, or several that are run together: names with commas."""
-    groups()
-    from kedro.framework.project import pipelines as registered
-
-    return sum(registered[name] for name in names.split(","))
-
-
-@cache
-def configuration(environment: str) -> Mapping[str, Any]:
-    from kedro.config import OmegaConfigLoader
-
-    loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base", env=environment)
-    return dict(loader["parameters"])
-
-
-@cache
-def models() -> Mapping[str, Any]:
-    """Each parameter that a node takes, with the model that the node's annotation names."""
-    groups()
-    from kedro.framework.project import pipelines
-
-    found = {}
-    for each in pipelines.values():
-        for node in each.nodes:
-            names = list(inspect.signature(node.func).parameters)
-            given = node._inputs if isinstance(node._inputs, dict) else dict(zip(names, node.inputs, strict=False))
-            hints = inspect.get_annotations(node.func, eval_str=True)
-            for argument, dataset in given.items():
-                if dataset.startswith("params:") and hasattr(hints.get(argument), "model_fields"):
-                    found[dataset.removeprefix("params:")] = hints[argument]
-    return found
-
-
-def parsed(line: Found) -> tuple[click.Command, dict[str, Any]]:
-    """The command that a line calls, and the values of its options; raises as the command line itself would."""
-    program, *arguments = shlex.split(line.text)
-    command: click.Command = groups()[program]
-    context = click.Context(command, info_name=program)
-    while isinstance(command, click.Group) and arguments:
-        with context:
-            name, found, arguments = command.resolve_command(context, arguments)
-        assert found is not None
-        command, context = found, click.Context(found, parent=context, info_name=name)
-    if "--help" in arguments:
-        return command, {}
-    options, rest, _ = command.make_parser(context).parse_args(list(arguments))
-    if rest:
-        raise click.UsageError(f"unexpected arguments: {rest}")
-    for param in command.params:
-        value = options.get(param.name or "")
-        if param.required and (value in (None, ()) or param.value_is_missing(value)):
-            raise click.MissingParameter(ctx=context, param=param)
-        if isinstance(param.type, (click.Choice, click.types.IntParamType, click.types.FloatParamType)) and value:
-            placeholder = isinstance(value, str) and value.isupper()  # VERSION, N
-            if not placeholder:
-                param.type_cast_value(context, value)
-    return command, options
-
-
-def merged(base: Any, changes: Any) -> Any:
-    if isinstance(base, Mapping) and isinstance(changes, Mapping):
-        return {**base, **{name: merged(base.get(name), value) for name, value in changes.items()}}
-    return changes
-
-
-def has_field(model: Any, path: list[str]) -> bool:
-    """Whether a model, or a model inside it, has the field that a dotted path names."""
-    if not path:
-        return True
-    for part in (model, *_parts(model)):
-        fields: Mapping[str, Any] = getattr(part, "model_fields", {})
-        if path[0] in fields and has_field(fields[path[0]].annotation, path[1:]):
-            return True
-    return bool(getattr(model, "__origin__", None) in (dict, Mapping)) or model is Any
-
-
-def _parts(annotation: Any) -> list[Any]:
-    """What a union or an annotation is made of, all the way down."""
-    found = []
-    for part in getattr(annotation, "__args__", ()):
-        found += [part, *_parts(part)]
-    return found
 
 
 @pytest.mark.parametrize("link", links(), ids="{0.document}: {0.text}".format)
@@ -170,19 +71,12 @@ def test_a_run_names_pipelines_nodes_environments_and_parameters_that_exist(line
     if (runner := options.get("runner")) and "." in runner:
         module, _, attribute = runner.rpartition(".")
         assert hasattr(importlib.import_module(module), attribute)
-    given = _given(options.get("params"))
+    given = given_parameters(options.get("params"))
     roots = {name.removeprefix("params:") for name in run.inputs() if name.startswith("params:")}
     assert set(given) <= roots
     for root, changes in given.items():
         known = configuration("base" if environment in READERS else environment)
         models()[root].model_validate(merged(known[root], changes))
-
-
-def _given(text: str | None) -> dict[str, Any]:
-    from kedro.framework.cli.utils import _split_params
-
-    context = click.Context(click.Command("run"))
-    return dict(_split_params(context, None, text)) if text else {}
 
 
 @pytest.mark.parametrize(
@@ -234,7 +128,7 @@ def test_parameters_in_the_text_exist() -> None:
 @pytest.mark.parametrize(
     "block", [one for one in blocks() if one.language in {"python", "py"}], ids="{0.document}".format
 )
-def test_python_in_the_documents_parses_and_imports_what_exists(block: Any) -> None:
+def test_python_in_the_documents_parses_and_imports_what_exists(block: Block) -> None:
     for statement in ast.walk(ast.parse(block.text)):
         if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("medpipe"):
             module = importlib.import_module(statement.module or "")
@@ -245,8 +139,29 @@ def test_python_in_the_documents_parses_and_imports_what_exists(block: Any) -> N
 @pytest.mark.parametrize(
     "block", [one for one in blocks() if one.language in {"yaml", "yml"}], ids="{0.document}".format
 )
-def test_yaml_in_the_documents_parses(block: Any) -> None:
+def test_yaml_in_the_documents_parses(block: Block) -> None:
     assert list(yaml.safe_load_all(block.text))
+
+
+_SETTINGS = re.compile(r"# conf/\w+/(\w+)\.yml\n")
+
+
+@pytest.mark.parametrize("block", [one for one in blocks() if _SETTINGS.match(one.text)], ids="{0.document}".format)
+def test_settings_in_the_documents_are_valid(block: Block) -> None:
+    from medpipe.registry.params import MLflowParams
+    from medpipe.schedule.jobs import Job
+
+    match = _SETTINGS.match(block.text)
+    assert match is not None
+    values = yaml.safe_load(block.text)
+    if match[1].startswith("parameters"):
+        for root, value in values.items():
+            models()[root].model_validate(value)
+    elif match[1] == "schedules":
+        for value in values.values():
+            pipelines(",".join(Job.model_validate(value).pipelines))
+    elif match[1] == "mlflow":
+        MLflowParams.model_validate(values)
 
 
 def test_targets_of_make_exist() -> None:
