@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 from medpipe.hooks.provenance import run_tags
@@ -14,3 +15,9 @@ def test_a_scheduled_run_is_tagged_with_its_job(monkeypatch):
 def test_another_run_is_not(monkeypatch):
     monkeypatch.delenv(JOB_VARIABLE, raising=False)
     assert "schedule" not in run_tags("imaging", None, Path())
+
+
+def test_the_command_is_kept_without_passwords(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["kedro", "run", "--params=smiles_source.path=http://me:s3cr3t@host/x"])
+    command = run_tags("molecules", "test", tmp_path)["kedro.command"]
+    assert command == "kedro run --params=smiles_source.path=http://me:***@host/x"

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from medpipe.registry.passwords import hide_passwords
+
 SCHEDULE_TAGS = {"schedule": "MEDPIPE_SCHEDULE", "schedule.run": "MEDPIPE_SCHEDULE_RUN"}
 """Tags of a run that a job of ``schedules.yml`` started, and the variables of its environment that hold them."""
 
