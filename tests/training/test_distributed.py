@@ -1,6 +1,9 @@
+import ipaddress
+import os
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 
@@ -19,6 +22,12 @@ class Witness(Regression):
     def __init__(self, *args) -> None:
         super().__init__(*args)
         self.folder = Witness.folder  # of the object too: processes get the object, not what a test did to the class
+
+    def on_train_start(self) -> None:
+        host = psutil.Process(os.getppid())
+        sockets = [end for process in host.children(recursive=True) for end in process.net_connections("inet")]
+        listening = [end.laddr.ip for end in sockets if end.status == psutil.CONN_LISTEN]
+        torch.save(listening, self.folder / f"listening{self.global_rank}.pt")
 
     def on_train_end(self) -> None:
         found = self.seen, dict(self.network.named_parameters()), self.val_losses
@@ -59,6 +68,13 @@ def test_two_processes_learn_what_one_does_from_the_same_global_batch(together, 
     one, course_of_one = train(tmp_path, batch_size=16, **SAME)
     pd.testing.assert_frame_equal(course(course_of_two), course(course_of_one), rtol=1e-4)
     torch.testing.assert_close(two.state_dict(), one.state_dict(), rtol=1e-4, atol=5e-4)
+
+
+def test_the_processes_listen_to_each_other_only(together):
+    folder, _, _ = together
+    listening = torch.load(folder / "listening0.pt")
+    assert listening
+    assert {ipaddress.ip_address(ip).is_loopback for ip in listening} == {True}
 
 
 def test_an_error_in_a_process_reaches_the_user(tmp_path):

@@ -9,6 +9,8 @@ Those of several hosts are started by ``torchrun``, for the node that trains alo
 
 import logging
 import os
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +20,6 @@ import lightning.pytorch as pl
 import pandas as pd
 import torch
 from lightning.fabric.plugins.environments import ClusterEnvironment, LightningEnvironment, TorchElasticEnvironment
-from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from torch.multiprocessing.spawn import ProcessException
 
 from medpipe.core.errors import InputError
@@ -28,6 +29,9 @@ from medpipe.training.processes import rank, world_size
 
 RESULT_FILE = "result.pt"
 ERROR_FILE = "error.txt"
+
+_LOOPBACK = "lo" if sys.platform == "linux" else "lo0"
+"""The network interface that nobody outside of this host reaches."""
 
 Train = Callable[[], pd.DataFrame]
 T = TypeVar("T")
@@ -70,10 +74,14 @@ def first_decides(decide: Callable[[], T]) -> T:
     if world_size() == 1:
         return decide()
     if not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        torch.distributed.init_process_group(_backend())
     found = [decide() if rank() == 0 else None]
     torch.distributed.broadcast_object_list(found)
     return found[0]  # type: ignore[return-value]
+
+
+def _backend() -> str:
+    return "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
 
 
 def in_processes(n: int, train: Train, module: pl.LightningModule, work_dir: Path) -> pd.DataFrame:
@@ -92,9 +100,12 @@ def in_processes(n: int, train: Train, module: pl.LightningModule, work_dir: Pat
     payload = cloudpickle.dumps((train, module))  # together: what train holds of the module stays the same object
     threads = max(1, torch.get_num_threads() // n)
     level = logging.getLogger().getEffectiveLevel()
-    arguments = (n, find_free_network_port(), payload, work_dir, threads, level)
     try:
-        torch.multiprocessing.spawn(_process, arguments, nprocs=n)
+        # they meet at a file: torch's meeting place in the network would listen to every host
+        with tempfile.TemporaryDirectory() as folder:
+            torch.multiprocessing.spawn(
+                _process, (n, Path(folder) / "meeting", payload, work_dir, threads, level), nprocs=n
+            )
     except ProcessException as error:
         if (work_dir / ERROR_FILE).exists():
             raise InputError((work_dir / ERROR_FILE).read_text(encoding="utf-8")) from error
@@ -104,12 +115,15 @@ def in_processes(n: int, train: Train, module: pl.LightningModule, work_dir: Pat
     return pd.DataFrame(learned["history"], columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _process(rank: int, n: int, port: int, payload: bytes, work_dir: Path, threads: int, level: int) -> None:
+def _process(rank: int, n: int, meeting: Path, payload: bytes, work_dir: Path, threads: int, level: int) -> None:
     """One of the processes; its variables are those of ``torchrun``, by which Lightning knows its place."""
     place = {"LOCAL_RANK": rank, "RANK": rank, "NODE_RANK": 0, "WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n}
     os.environ.update({name: str(value) for name, value in place.items()})
-    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
+    for library in ("GLOO", "NCCL"):
+        os.environ.setdefault(f"{library}_SOCKET_IFNAME", _LOOPBACK)
     torch.set_num_threads(threads)
+    store = torch.distributed.FileStore(str(meeting), n)
+    torch.distributed.init_process_group(_backend(), store=store, rank=rank, world_size=n)
     if rank == 0:
         logging.basicConfig(level=level)
     train, module = cloudpickle.loads(payload)
