@@ -11,12 +11,15 @@ import click
 from medpipe.cli.run import run
 
 _COMMANDS = {
+    "export": "medpipe.cli.export:export",
     "generate": "medpipe.cli.generate:generate",
     "models": "medpipe.cli.models:models",
     "predict-properties": "medpipe.cli.predict:predict_properties",
     "schedule": "medpipe.cli.schedule:schedule",
     "score-molecules": "medpipe.cli.score_molecules:score_molecules",
     "serve": "medpipe.cli.serve:serve",
+    "shared-run": "medpipe.cli.shared_run:shared_run",
+    "status": "medpipe.cli.status:status",
 }
 """Where each command lies."""
 

@@ -17,6 +17,7 @@ import pandas as pd
 from kedro.framework.hooks import hook_impl
 
 from medpipe.datasets.fingerprint import dataset_fingerprint, persisted
+from medpipe.hooks.experiment import experiment_id
 from medpipe.hooks.flatten import flatten
 from medpipe.hooks.killed import PROCESS_TAG, end_killed_runs, this_process
 from medpipe.hooks.messages import public_message
@@ -131,12 +132,7 @@ class MLflowHook:
         _logger.info("Recorded in MLflow as run %s", self._run_id)
 
     def _new_run(self, tags: dict[str, str]) -> str:
-        experiment = self._client.get_experiment_by_name(self._params.experiment)
-        if experiment is not None:
-            identifier = experiment.experiment_id
-        else:
-            location = self._params.artifact_location or (self._project / "mlruns").as_uri()
-            identifier = self._client.create_experiment(self._params.experiment, artifact_location=location)
+        identifier = experiment_id(self._client, self._params, self._project)
         end_killed_runs(self._client, identifier)
         tags = {**tags, PROCESS_TAG: this_process()}
         return str(self._client.create_run(identifier, tags=tags).info.run_id)
