@@ -35,4 +35,4 @@ $(VENV)/docs-installed: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) data/.medpipe data/.work data/0*/* mlflow.db mlruns
+	rm -rf $(VENV) data/.medpipe data/.work data/.schedule data/0*/* mlflow.db mlruns

@@ -18,6 +18,7 @@ SCRIPTS = {
     "second": "echo second $MEDPIPE_SCHEDULE $MEDPIPE_SCHEDULE_RUN >> ran",
     "fail": "echo fail >> ran; echo out of luck; exit 3",
     "crash": "kill -SEGV $$",
+    "starve": "kill -KILL $$",
     "long": "echo begin >> ran; sleep 600",
     "once_long": "echo begin >> ran; [ -e goes_on ] || sleep 600; echo end >> ran",
     "until_told": "echo begin >> ran; while [ ! -e goes_on ]; do sleep 0.05; done; echo end >> ran",

@@ -60,10 +60,11 @@ def test_old_logs_are_removed(project):
     assert names[0] == "20200006.log"
 
 
-def test_a_pipeline_that_a_signal_ended(project):
-    result, _ = once(project, "crash")
-    assert (result.outcome, result.status) == (state.FAILED, 128 + 11)
-    assert "signal 11" in result.reason
+@pytest.mark.parametrize(("script", "number", "said"), [("crash", 11, "SIGSEGV;"), ("starve", 9, "memory runs out")])
+def test_a_pipeline_that_a_signal_ended(project, script, number, said):
+    result, _ = once(project, script)
+    assert (result.outcome, result.status) == (state.FAILED, 128 + number)
+    assert said in result.reason
 
 
 def test_after_the_timeout_no_process_is_left(project):
@@ -121,15 +122,18 @@ def test_once_waits_for_the_job_before(project):
     assert released
 
 
-@pytest.mark.parametrize("force", [False, True])
-def test_the_look_at_the_data_decides_unless_forced(project, force):
+def test_the_look_at_the_data_decides_unless_forced(project):
     runner = executor(project)
     job = Job(**make_job("quick", min_new=1))  # "quick" reads no data of the user's
     (project / "conf" / "base" / "schedules.yml").write_text('job: {cron: "0 0 1 1 *", pipelines: [quick]}')
-    outcomes = [run_once(runner, {"job": job}, "job", Event(), force=force) for _ in range(2)]
-    assert outcomes[0].outcome == state.FINISHED
-    assert outcomes[1].outcome == (state.FINISHED if force else state.SKIPPED)
-    assert ("forced" if force else "nothing new can come") in outcomes[1].reason
+    first, second, forced = (
+        run_once(runner, {"job": job}, "job", Event(), force=force) for force in (False, False, True)
+    )
+    assert (first.outcome, first.reason) == (state.FINISHED, "no run of this job has finished yet")
+    assert second.outcome == state.SKIPPED
+    assert second.reason.startswith("nothing new can come: quick make or fetch their data themselves")
+    assert (forced.outcome, forced.reason) == (state.FINISHED, "forced")
+    assert len(ran(project)) == 2
 
 
 def test_data_that_cannot_be_looked_at_are_a_failure(project):

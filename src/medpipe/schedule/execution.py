@@ -3,6 +3,7 @@
 import logging
 import os
 import shlex
+import signal
 import socket
 import sys
 import time
@@ -94,7 +95,7 @@ class Executor:
         left = self.state.running()
         for run in left:
             if count := processes.end_run(run.id, termination_s=self._termination_s):
-                _logger.warning("%s: run %s outlived its scheduler; %d processes ended", run.job, run.id, count)
+                _logger.warning("%s: run %s outlived its scheduler; processes ended: %d", run.job, run.id, count)
         deadline = time.monotonic() + _ORPHAN_WAIT_S
         while not self._job_lock.acquire():
             if time.monotonic() > deadline:
@@ -239,5 +240,7 @@ class _Attempt:
         if status is None:
             return Result(state.TIMEOUT, f"{title}: ended after {self._job.timeout_s:g} s", TIMED_OUT)
         if status < 0:
-            return Result(state.FAILED, f"{title}: ended by signal {-status}; see the log", 128 - status)
+            name = signal.Signals(-status).name
+            hint = ", as the kernel does where memory runs out" if name == "SIGKILL" else ""
+            return Result(state.FAILED, f"{title}: ended by {name}{hint}; see the log", 128 - status)
         return Result(state.FAILED, f"{title}: exit status {status}; see the log", status)
