@@ -95,8 +95,8 @@ class Training:
                 _fingerprint_chunk, chunks, n_jobs=self.params.n_jobs, description="fingerprints of training molecules"
             )
             with atomic_path(path, suffix=".npy") as temporary:
-                np.save(temporary, unpack_bytes(list(described)))
-        kept: Packed = np.load(path, mmap_mode="r")
+                np.save(temporary, unpack_bytes(list(described)), allow_pickle=False)
+        kept: Packed = np.load(path, mmap_mode="r", allow_pickle=False)
         return kept
 
 
