@@ -48,7 +48,7 @@ def test_the_scheduler_ends_well_when_told_to(untouched):
     while not (lock.exists() and lock.read_text()) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(scheduler.pid, signal.SIGTERM)
-    _, errors = scheduler.communicate(timeout=30)
+    _, errors = scheduler.communicate(timeout=60)
     assert scheduler.returncode == 0, errors
 
 

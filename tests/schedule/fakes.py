@@ -55,7 +55,7 @@ def ran(project: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Waits until something holds, and gives it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

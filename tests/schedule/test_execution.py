@@ -69,9 +69,9 @@ def test_a_pipeline_that_a_signal_ended(project, script, number, said):
 
 def test_after_the_timeout_no_process_is_left(project):
     began = time.monotonic()
-    result, _ = once(project, "stubborn", timeout_s=1.0)
+    result, _ = once(project, "stubborn", timeout_s=2.0)
     assert (result.outcome, result.status) == (state.TIMEOUT, TIMED_OUT)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     pids = [int(line) for line in (project / "pids").read_text().split()]
     assert len(pids) == 2
     assert not [pid for pid in pids if alive(pid)]

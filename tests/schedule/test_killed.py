@@ -30,7 +30,7 @@ def running(project):
 
 def stop(process):
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
 
 

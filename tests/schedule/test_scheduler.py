@@ -27,7 +27,7 @@ def scheduler(project):
         yield State(project)
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -55,7 +55,7 @@ def test_a_cron_of_two_seconds(project):
         first, second = [run for run in reversed(kept.runs("job")) if run.outcome == state.FINISHED][:2]
     assert [first.planned.second % 2, second.planned.second % 2] == [0, 0]
     assert first.planned < second.planned
-    assert (first.started - first.planned).total_seconds() < 2
+    assert (first.started - first.planned).total_seconds() < 5
     assert first.trigger == state.CLOCK
 
 
