@@ -31,7 +31,7 @@ def test_the_champion_is_copied_and_follows_its_alias(make, fill, tmp_path):
     registry.promote("served", "2", "second")
     assert dataset_fingerprint(dataset, tmp_path) != before
     assert dataset.load().file("weights.txt").read_text() == "weights 2"
-    assert json.loads(dataset.preview())["champion"]["version"] == "2"
+    assert json.loads(dataset.preview()) == {"model": "served", "champion": "2", "reason": "second"}
 
 
 def test_a_copy_is_made_once(make, fill, tmp_path):

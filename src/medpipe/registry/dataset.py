@@ -122,8 +122,9 @@ class RegisteredModelDataset(AbstractDataset):
         import json
 
         version = self._find(self._registry())
-        shown = None if version is None else {"version": version.version, "tags": dict(version.tags)}
-        return JSONPreview(json.dumps({"model": self._model, self._alias: shown}))
+        found = None if version is None else version.version
+        reason = "" if version is None else version.tags.get("decision.reason", "")
+        return JSONPreview(json.dumps({"model": self._model, self._alias: found, "reason": reason}))
 
     def _registry(self) -> Registry:
         if self._store is None:
