@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from tests.scratch import Run, make_project, run_to_the_end
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT.parent / "shared" / "data"
+
+for _variable in ("MEDPIPE_TRACKING_URI", "MEDPIPE_ARTIFACTS"):
+    os.environ.pop(_variable, None)  # tests and what they start never write into the server of those who run them
 
 
 @pytest.fixture(scope="session")

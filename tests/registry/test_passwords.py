@@ -37,6 +37,12 @@ def test_an_unusable_store_is_named_without_its_password(tmp_path, uri, caplog):
     assert caught.value.__context__ is None
 
 
+def test_an_address_that_mlflow_would_print_holds_no_password(tmp_path):
+    with pytest.raises(InputError, match="MLFLOW_TRACKING_PASSWORD") as caught:
+        open_registry(tmp_path, MLflowParams(tracking_uri=f"https://me:{SECRET}@mlflow.org"))
+    assert SECRET not in str(caught.value)
+
+
 def test_parameters_do_not_show_the_tracking_uri(tmp_path):
     assert SECRET not in repr(MLflowParams(tracking_uri=f"http://me:{SECRET}@db.org"))
     with pytest.raises(ValueError, match="tracking_url") as caught:

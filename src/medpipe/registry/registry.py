@@ -36,13 +36,18 @@ def open_registry(project: Path, params: MLflowParams, env: str | None = None) -
         env: Kedro environment, for the prefix of the models' names.
 
     Raises:
-        InputError: MLflow cannot use the tracking uri; the message does not show its password.
+        InputError: MLflow cannot use the tracking uri, or would show its password; the message does not.
     """
     os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its log lines go the way of all others
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     uri = params.store_uri(project)
+    if uri.startswith("http") and uri != hide_passwords(uri):
+        raise InputError(
+            f"mlflow.yml: tracking_uri is {hide_passwords(uri)!r}: MLflow prints the address of a server, so it must "
+            "hold no password; put user and password into MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+        )
     try:
         make_database(uri)
         return Registry(uri, params.prefix(env))
