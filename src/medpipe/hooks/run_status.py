@@ -89,7 +89,8 @@ class RunStatusHook:
 
     @hook_impl(trylast=True)
     def on_node_error(self, node: Any, error: Exception) -> None:
-        """The node failed."""
+        """The node failed; where nodes run side by side, another may have begun since."""
+        self._at = {"node": node}
         self._add_error("on_node_error", error, **_of(node))
 
     @hook_impl(trylast=True)
