@@ -1,5 +1,7 @@
 """The registry against a real SQLite MLflow."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from medpipe.core.errors import InputError
@@ -223,3 +225,17 @@ def test_environments_keep_apart(fill, shelf, logged):
     test.promote("shared", 1, "first of test")
     assert base.names().count("shared") == 1
     assert base.champion("shared").source != test.champion("shared").source
+
+
+def test_two_that_promote_at_once_leave_one_champion_and_a_history(fill, shelf):
+    registry = fill("raced", 3)
+    registry.promote("raced", 1, "first")
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(lambda version: Registry(shelf.uri).promote("raced", version, f"take {version}"), (2, 3)))
+    champion = registry.champion("raced").version
+    reigns = [reign.version for reign in registry.history("raced")]
+    assert champion in ("2", "3")
+    assert (reigns[0], reigns[-1]) == (champion, "1")
+    assert {event.version for event in registry.events("raced")} == {"1", "2", "3"}
+    while champion != "1":
+        champion = registry.rollback("raced", "back").version
