@@ -45,7 +45,9 @@ def models() -> Mapping[str, Any]:
     groups()
     from kedro.framework.project import pipelines
 
-    found = {}
+    from medpipe.runners.ray_params import RayParams
+
+    found: dict[str, Any] = {"ray": RayParams}  # of the runner, not of a node
     for each in pipelines.values():
         for node in each.nodes:
             names = list(inspect.signature(node.func).parameters)
