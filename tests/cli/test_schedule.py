@@ -16,7 +16,7 @@ from tests.scratch import environment, make_project
 
 def medpipe(folder, *arguments):
     command = [sys.executable, "-m", "medpipe", "schedule", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=900)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_the_scheduler_ends_well_when_told_to(untouched):
     command = [sys.executable, "-m", "medpipe", "schedule", "run"]
     scheduler = subprocess.Popen(command, cwd=untouched, env=environment(), stderr=subprocess.PIPE, text=True)
     lock = untouched / "data" / ".schedule" / "scheduler.lock"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not (lock.exists() and lock.read_text()) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(scheduler.pid, signal.SIGTERM)
