@@ -128,5 +128,5 @@ def test_data_that_cannot_be_read_are_named(folder):
 def test_kedro_viz_shows_a_run_by_the_command_line(imaging):
     """The nodes of the events are those of the graph: test_end_to_end compares them in a page that is built."""
     done = {event["node"] for event in imaging.events if event["event"] == "after_node_run"}
-    assert {"detection.train_cnn", "segmentation.segment", "write_report"} <= done
+    assert {"detection.train_cnn", "segmentation.segment", "findings.write_report"} <= done
     assert imaging.events[-1]["event"] == "after_pipeline_run"
