@@ -38,6 +38,6 @@ def test_a_cluster_gives_the_numbers_of_one_process(
     assert done.returncode == 0, done.stdout
     folder = on_ray / "data" / "test" / "08_reporting"
     found = {file.name: json.loads(file.read_text()) for file in folder.glob("*_metrics.json")}
-    assert len(found) > 3
+    assert found
     assert {name: sequential.metrics[name] for name in found} == found
     assert len(re.findall("Recorded in MLflow as run", done.stdout)) == 1

@@ -150,6 +150,13 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
     pd.testing.assert_frame_equal(*without_clock, check_exact=False)
 
 
+def test_several_devices_are_not_used(store: TokenStore, tmp_path: Path) -> None:
+    trainer = TrainerParams(max_steps=2, accelerator="cpu", devices=2, num_nodes=2)
+    generator, _, history = train_gan(store, small(trainer=trainer), tmp_path)
+    assert generator.provenance["params"]["trainer"]["devices"] == 1
+    assert len(history)
+
+
 def test_too_few_molecules_are_a_clear_error(tmp_path: Path) -> None:
     smiles = pd.DataFrame({"smiles": ["CCO", "CC"], "split": ["train", "test"]})
     store = encode(smiles, EncodeParams(), tmp_path / "store")

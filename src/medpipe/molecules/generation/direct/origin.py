@@ -11,7 +11,10 @@ _VERSIONED = ("medpipe", "torch", "lightning", "rdkit")
 
 
 def on_one_device(params: GanParams) -> GanParams:
-    """The same on one device: these networks are so small that several would mostly wait for each other."""
+    """The same on one device: these networks are so small that several would mostly wait for each other.
+
+    Besides, not all of them take part in each step, which training on several refuses.
+    """
     trainer = params.trainer.model_copy(update={"devices": 1, "num_nodes": 1})
     return params.model_copy(update={"trainer": trainer})
 

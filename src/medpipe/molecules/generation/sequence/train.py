@@ -14,6 +14,7 @@ from medpipe.core.fingerprint import digest
 from medpipe.molecules.encoding.batches import TokenBatches, pad
 from medpipe.molecules.encoding.store import TokenStore
 from medpipe.molecules.encoding.tokens import PAD
+from medpipe.molecules.generation.direct.origin import on_one_device
 from medpipe.molecules.generation.params import GanParams
 from medpipe.molecules.generation.sequence.gan import SequenceGan
 from medpipe.molecules.generation.sequence.networks import Generator, generator_checkpoint
@@ -39,6 +40,7 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     generator and control took in the adversarial stage.
     """
     torch.set_flush_denormal(True)
+    params = on_one_device(params)
     seed_everything(params.trainer.seed)
     gan = SequenceGan(params, store.vocabulary, store.longest, _RealDraw(store, params), _Measure(store))
     rows = store.rows("train")
