@@ -55,6 +55,13 @@ def test_a_bad_option_is_named(
     assert said in " ".join(result.output.split())
 
 
+def test_an_address_that_others_reach_is_warned_of(models: ProjectRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(models.project)
+    for host, warned in (("0.0.0.0", True), ("127.0.0.1", False)):
+        result = CliRunner().invoke(cli, ["serve", "generator", "--host", host, "--model", "7"])
+        assert ("opens this server to everybody who can reach the machine" in result.output) == warned
+
+
 def test_a_port_that_is_taken_is_named(models: ProjectRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 

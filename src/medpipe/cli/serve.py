@@ -22,7 +22,8 @@ KINDS = ("nodules", "generator", "properties")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes with the model.")
 @click.option("--queue", default=32, show_default=True, type=click.IntRange(0), help="Requests that may wait.")
-@click.option("--timeout", default=300.0, show_default=True, help="Seconds to arrive, to wait and to be worked on.")
+@click.option("--max-wait", default=300.0, show_default=True, help="Seconds that a request may wait.")
+@click.option("--timeout", default=300.0, show_default=True, help="Seconds to arrive, and to be worked on.")
 @click.option("--max-body-mb", default=1024.0, show_default=True, help="Largest request.")
 @click.option("--max-unpacked-mb", default=4096.0, show_default=True, help="Largest archive when unpacked.")
 @click.option("--max-files", default=10_000, show_default=True, help="Most files of an archive.")
@@ -54,7 +55,9 @@ def serve(kind: str, model: str | None, env: str | None, host: str, port: int, f
     from medpipe.serving.server.worker import WorkerSpec
 
     try:
-        params = ServeParams.model_validate({"timeout_s": limits.pop("timeout"), **limits})
+        params = ServeParams.model_validate(
+            {"timeout_s": limits.pop("timeout"), "max_wait_s": limits.pop("max_wait"), **limits}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         option = f"--{str(first['loc'][0]).removesuffix('_s').replace('_', '-')}"

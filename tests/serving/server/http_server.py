@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 
-STARTING_S = 180
+STARTING_S = 600
 
 
 class Server:

@@ -15,8 +15,8 @@ class ServeParams(Params):
     Attributes:
         workers: Processes that hold the model, each working on one request at a time.
         queue: Requests that may wait for a worker; one more is told to come back later (429).
-        timeout_s: Longest time that a request may arrive (408), may wait (503) and may be worked on (504, the worker is
-            ended); seconds each.
+        max_wait_s: Longest time that a request waits for a worker (503).
+        timeout_s: Longest time that a request may take to arrive (408), and to be worked on (504, the worker is ended).
         max_body_mb: Largest request, megabytes (413).
         max_unpacked_mb: Largest archive when unpacked, megabytes.
         max_files: Most files of an archive.
@@ -27,6 +27,7 @@ class ServeParams(Params):
 
     workers: PositiveInt = 1
     queue: NonNegativeInt = 32
+    max_wait_s: PositiveFloat = 300.0
     timeout_s: PositiveFloat = 300.0
     max_body_mb: PositiveFloat = 1024.0
     max_unpacked_mb: PositiveFloat = 4096.0

@@ -144,11 +144,11 @@ class Pool:
     async def work(self, job: Job, gone: Callable[[], Awaitable[bool]]) -> Answer:
         """See `Place.work`."""
         try:
-            async with asyncio.timeout(self._params.timeout_s):
+            async with asyncio.timeout(self._params.max_wait_s):
                 worker = await self._idle.get()
         except TimeoutError as error:
             raise Refusal(
-                503, "waited_too_long", f"No worker was free within {self._params.timeout_s:g} s.",
+                503, "waited_too_long", f"No worker was free within {self._params.max_wait_s:g} s.",
                 retry_after_s=self._retry_after_s(),
             ) from error  # fmt: skip
         if await gone():
