@@ -187,7 +187,7 @@ def test_logged_model_predicts_in_a_fresh_process(project, imaging, molecules, n
     assert column in done.stdout
 
 
-def test_viz_is_built_with_previews(project, imaging, molecules):
+def test_viz_is_built_with_previews_and_run_status(project, imaging, molecules):
     done = kedro(project, "viz", "build", "--include-previews", KEDRO_ENV="test")
     assert done.returncode == 0, done.stdout
     nodes = json.loads((project / "build" / "api" / "main").read_text())["nodes"]
@@ -195,3 +195,6 @@ def test_viz_is_built_with_previews(project, imaging, molecules):
     shown = [json.loads(file.read_text()) for file in (project / "build" / "api" / "nodes").iterdir()]
     previews = {node["preview_type"] for node in shown if node.get("preview")}
     assert {"ImagePreview", "TablePreview"} <= previews
+    status = json.loads((project / "build" / "api" / "run-status").read_text())
+    assert status["nodes"]
+    assert {*status["nodes"], *status["datasets"]} <= {node["id"] for node in nodes}
