@@ -33,7 +33,7 @@ def test_a_clear_gain_with_all_guards_held_is_promoted():
     decision = judge(scores(), scores(cpm=0.6))
     assert decision.outcome == "promote"
     assert "Version 2 replaces version 1: cpm is 0.6 against 0.5, a gain of 0.1 (95% interval" in decision.reason
-    assert "on 30 patients of test" in decision.reason
+    assert "on 30 patients; no guard" in decision.reason
     assert [guard.verdict for guard in decision.guards] == ["held", "does not apply"]
 
 
@@ -85,7 +85,7 @@ def test_a_challenger_that_learnt_something_new_is_not_held_back_by_it():
 @pytest.mark.parametrize(
     ("champion", "challenger", "said"),
     [
-        (scores(), replace(scores(cpm=0.9), n_units=0), "has no patients"),
+        (scores(), replace(scores(cpm=0.9), n_units=0), "There are no patients of test"),
         (scores(), replace(scores(cpm=0.9), n_units=9), "has 9 patients, at least 10"),
         (None, replace(scores(cpm=0.9), n_units=1), "has 1 patients"),
         (scores(), replace(scores(cpm=0.9), test="test-2"), "different test data (test-1 and test-2)"),

@@ -83,11 +83,11 @@ def _obstacle(champion: Scores | None, challenger: Scores, params: GateParams, o
     """Why no challenger could be judged today, however good."""
     unit = challenger.unit
     if challenger.n_units == 0:
-        return f"The test split has no {unit}: nothing can be measured on it."
+        return f"There are no {unit} of test: nothing can be measured."
     if challenger.n_units < params.min_units:
         return (
-            f"The test split has {challenger.n_units} {unit}, at least {params.min_units} are needed (min_units): "
-            "chance would decide."
+            f"The test has {challenger.n_units} {unit}, at least {params.min_units} are needed (min_units): chance "
+            "would decide."
         )
     if champion is None:
         return None
@@ -142,7 +142,7 @@ def _contest(about: Decision, champion: Scores, challenger: Scores, params: Gate
     guards = [_judge_guard(name, guard, champion, challenger, params) for name, guard in params.guards.items()]
     others = _others(champion, challenger, params)
     decision = replace(about, findings=(judged, *guards, *others))
-    where = f"on {challenger.n_units} {challenger.unit} of test"
+    where = f"on {challenger.n_units} {challenger.unit}"
     broken = [guard.reason for guard in guards if guard.verdict == "broken"]
     if judged.verdict == "":
         return decision.because("undecided", f"{headline.metric} has no interval {where}: nothing can be said.")
