@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -40,6 +41,8 @@ TRAINED = {
 """Kind of model to where its catalog entry lies."""
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 CALLERS = (1, 4)
+WARM_UP = 2
+"""Requests that are not counted."""
 QUANTILES = {"p50": 50, "p95": 95, "p99": 99}
 SMILES = ["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "CCO"] * 25
 MOLECULES = 100
@@ -130,6 +133,7 @@ class Served:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if found := re.search(r"Serving .* at (http://\S+)", line):
+                threading.Thread(target=self._process.stdout.read, daemon=True).start()  # a full pipe would stop it
                 return found[1]
         raise SystemExit("the server did not start")
 
@@ -140,7 +144,7 @@ class Served:
 
 def measure(ask: Ask, n: int) -> dict[str, dict[str, float]]:
     """Quantiles of the latency, and requests a second, by the number of callers."""
-    for number in range(5):
+    for number in range(WARM_UP):
         checked(ask(number))
     return {str(callers): _of_callers(ask, n, callers) for callers in CALLERS}
 
