@@ -71,7 +71,7 @@ def test_outside_of_a_project_there_is_no_schedule(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(schedule, ["status"])
     assert done.exit_code == 1
-    assert "no project lies here or above" in done.output
+    assert "no Kedro project lies here or above" in done.output
 
 
 def test_every_command_of_the_group_shows_what_it_does(untouched, monkeypatch):

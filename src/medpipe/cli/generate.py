@@ -6,6 +6,9 @@ from typing import Any
 
 import click
 
+from medpipe.cli.told import told
+from medpipe.registry.project import find_project
+
 
 @click.command("generate")
 @click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
@@ -24,6 +27,7 @@ import click
 )
 @click.option("--known", type=click.Path(path_type=Path), help="With --novel-only: file of what is not new instead.")
 @click.option("--column", default="smiles", show_default=True, help="SMILES column of --known, whatever its case.")
+@told()
 def generate(
     output: Path, model: str | None, env: str | None, novel_only: bool, known: Path | None, column: str, **drawn: Any
 ) -> None:
@@ -34,7 +38,6 @@ def generate(
     from pydantic import ValidationError
 
     from medpipe.cli.champion import choose_model
-    from medpipe.core.errors import InputError
     from medpipe.molecules.generation.params import SampleParams
     from medpipe.molecules.table_files import check_format
 
@@ -49,14 +52,9 @@ def generate(
     if known is not None and not novel_only:
         raise click.BadParameter("--known is for --novel-only")
     with TemporaryDirectory(prefix="medpipe-model-") as folder:
-        try:
-            check_format(output, columns=False)
-            chosen = choose_model("generator", model, env, Path(folder))
-            _generate(
-                chosen.file("smiles_generator.safetensors"), params, output, _known(novel_only, known, column, env)
-            )
-        except InputError as error:
-            raise click.ClickException(str(error)) from error
+        check_format(output, columns=False)
+        chosen = choose_model("generator", model, env, Path(folder))
+        _generate(chosen.file("smiles_generator.safetensors"), params, output, _known(novel_only, known, column, env))
 
 
 def _generate(checkpoint: Path, params: Any, output: Path, known: set[str] | None) -> None:
@@ -89,16 +87,10 @@ def _known(novel_only: bool, file: Path | None, column: str, env: str | None) ->
 
 def _of_project(env: str | None) -> set[str]:
     from kedro.framework.session import KedroSession
-    from kedro.framework.startup import bootstrap_project
-    from kedro.utils import find_kedro_project
 
     from medpipe.core.errors import InputError
 
-    project = find_kedro_project(Path.cwd())
-    if project is None:
-        raise InputError(f"{Path.cwd()}: no Kedro project lies here or above; name known molecules with --known.")
-    bootstrap_project(project)
-    with KedroSession.create(project, env=env, save_on_close=False) as session:
+    with KedroSession.create(find_project(), env=env, save_on_close=False) as session:
         catalog = session.load_context().catalog
         if not catalog.exists("smiles"):
             raise InputError(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from medpipe.cli.told import told
+
 if TYPE_CHECKING:
     from medpipe.registry.registry import Registry
     from medpipe.registry.version import Version
@@ -24,15 +26,11 @@ def _asks_registry(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def wrapped(*args: Any, env: str | None, **options: Any) -> None:
-        from medpipe.core.errors import InputError
         from medpipe.registry.project import registry_of_project
 
-        try:
-            command(registry_of_project(env), *args, **options)
-        except InputError as error:
-            raise click.ClickException(str(error)) from error
+        command(registry_of_project(env), *args, **options)
 
-    return _env(wrapped)
+    return _env(told()(wrapped))
 
 
 @click.group("models")

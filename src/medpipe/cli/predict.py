@@ -5,6 +5,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from medpipe.cli.told import told
+
 
 @click.command("predict-properties")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
@@ -13,6 +15,7 @@ import click
 @click.option("--model", help="Version, alias, folder or MLflow uri. [default: the champion]")
 @click.option("--env", "-e", help="Kedro environment whose registry is asked.")
 @click.option("--n-jobs", default=-1, show_default=True, help="Processes that read molecules; -1 is one a core.")
+@told()
 def predict_properties(
     source: Path, output: Path, column: str, model: str | None, env: str | None, n_jobs: int
 ) -> None:
@@ -22,16 +25,12 @@ def predict_properties(
     order of INPUT, with the line each came from, the uncertainty, and whether the model knows such molecules.
     """
     from medpipe.cli.champion import choose_model
-    from medpipe.core.errors import InputError
     from medpipe.molecules.properties.model import KIND, PropertyModel
     from medpipe.molecules.properties.predict_file import predict_file
     from medpipe.training.checkpoint import Checkpoint
 
     with TemporaryDirectory(prefix="medpipe-model-") as folder:
-        try:
-            chosen = choose_model("properties", model, env, Path(folder))
-            loaded = PropertyModel.of(Checkpoint.load(chosen.file("property_model.safetensors"), KIND))
-            n = predict_file(loaded, source, output, column=column, n_jobs=n_jobs)
-        except InputError as error:
-            raise click.ClickException(str(error)) from error
+        chosen = choose_model("properties", model, env, Path(folder))
+        loaded = PropertyModel.of(Checkpoint.load(chosen.file("property_model.safetensors"), KIND))
+        n = predict_file(loaded, source, output, column=column, n_jobs=n_jobs)
     click.echo(f"written: {output} ({n} molecules)")

@@ -2,30 +2,15 @@
 
 import signal
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import click
 
+from medpipe.cli.told import told
+from medpipe.registry.project import find_project
+
 _ENV = click.option("--env", "-e", help="Kedro environment of jobs that name none.")
-
-
-def _told(command: Callable[..., None]) -> Callable[..., None]:
-    """Wrong input ends the command with its sentence, not with a traceback."""
-
-    @wraps(command)
-    def told(**options: Any) -> None:
-        from medpipe.core.errors import InputError
-
-        try:
-            command(**options)
-        except InputError as error:
-            raise click.ClickException(str(error)) from error
-
-    return told
 
 
 @click.group()
@@ -35,13 +20,13 @@ def schedule() -> None:
 
 @schedule.command()
 @_ENV
-@_told
+@told()
 def run(env: str | None) -> None:
     """Run the jobs when they are due, until stopped (SIGTERM, Ctrl-C)."""
     from medpipe.schedule.execution import Executor
     from medpipe.schedule.scheduler import Scheduler
 
-    project = _project()
+    project = find_project()
     Scheduler(Executor(project, env), _pipelines_apart(project)).run(_stopped_by_signals())
 
 
@@ -50,7 +35,7 @@ def run(env: str | None) -> None:
 @_ENV
 @click.option("--force", is_flag=True, help="Run though nothing is new.")
 @click.option("--wait/--no-wait", default=True, help="Whether to wait while another job runs; else exit status 75.")
-@_told
+@told()
 def once(name: str, env: str | None, force: bool, wait: bool) -> None:
     """Run the job NAME now, with its retries; the exit status is the job's."""
     from medpipe.core.errors import InputError
@@ -58,10 +43,10 @@ def once(name: str, env: str | None, force: bool, wait: bool) -> None:
     from medpipe.schedule.jobs import load_jobs
     from medpipe.schedule.scheduler import run_once
 
-    jobs = load_jobs(_project(), env, _pipelines())
+    jobs = load_jobs(find_project(), env, _pipelines())
     if name not in jobs:
         raise InputError(f"schedules.yml: there is no job {name!r}; there are {', '.join(jobs)}")
-    result = run_once(Executor(_project(), env), jobs, name, _stopped_by_signals(), force=force, wait=wait)
+    result = run_once(Executor(find_project(), env), jobs, name, _stopped_by_signals(), force=force, wait=wait)
     click.echo(f"{name}: {result.outcome}: {result.reason}")
     sys.exit(result.status)
 
@@ -70,7 +55,7 @@ def once(name: str, env: str | None, force: bool, wait: bool) -> None:
 @_ENV
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @click.option("--runs", default=0, metavar="N", help="The newest N runs instead.")
-@_told
+@told()
 def status(env: str | None, as_json: bool, runs: int) -> None:
     """Show each job: last run with outcome and reason, what runs now, next due time."""
     import json
@@ -80,40 +65,29 @@ def status(env: str | None, as_json: bool, runs: int) -> None:
     from medpipe.schedule.state import State
     from medpipe.schedule.status import read_status, runs_table, status_table
 
-    found = read_status(_project(), env)
+    found = read_status(find_project(), env)
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
         return
     console = Console()
     if not console.is_terminal:
         console.width = 160
-    console.print(runs_table(State(_project()).runs(limit=runs)) if runs else status_table(found))
+    console.print(runs_table(State(find_project()).runs(limit=runs)) if runs else status_table(found))
 
 
 @schedule.command()
 @click.argument("form", type=click.Choice(["systemd", "cron"]))
 @_ENV
-@_told
+@told()
 def export(form: str, env: str | None) -> None:
     """Print a systemd unit that keeps the scheduler, or lines for crontab."""
     from medpipe.schedule.export import crontab_lines, systemd_unit
     from medpipe.schedule.jobs import load_jobs
 
-    jobs = load_jobs(_project(), env, _pipelines())
-    click.echo(systemd_unit(_project(), env) if form == "systemd" else crontab_lines(_project(), jobs, env), nl=False)
-
-
-def _project() -> Path:
-    from kedro.framework.startup import bootstrap_project
-    from kedro.utils import find_kedro_project
-
-    from medpipe.core.errors import InputError
-
-    folder = find_kedro_project(Path.cwd().resolve())
-    if folder is None:
-        raise InputError(f"{Path.cwd()}: no project lies here or above; change to the project's folder")
-    bootstrap_project(folder)
-    return Path(folder)
+    jobs = load_jobs(find_project(), env, _pipelines())
+    click.echo(
+        systemd_unit(find_project(), env) if form == "systemd" else crontab_lines(find_project(), jobs, env), nl=False
+    )
 
 
 def _pipelines() -> list[str]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from medpipe.cli.told import told
+
 if TYPE_CHECKING:
     from medpipe.molecules.metrics.files import FileScore
 
@@ -27,6 +29,7 @@ _WIDTH = 110  # characters of a table that goes into a file or a pipe
     help="Folder for what is fetched or computed once.",
     show_default="~/.cache/medpipe",
 )
+@told()
 def score_molecules(
     file: Path,
     column: str,
@@ -44,16 +47,12 @@ def score_molecules(
     """
     from rich.console import Console
 
-    from medpipe.core.errors import InputError
     from medpipe.molecules.metrics.files import score_file
     from medpipe.molecules.metrics.params import ScoreParams
     from medpipe.reporting.scores import score_table
 
-    try:
-        params = ScoreParams(n_jobs=n_jobs, device=device, fcd=fcd)
-        scored = score_file(file, column=column, train=train, reference=reference, cache=cache, params=params)
-    except InputError as error:
-        raise click.ClickException(str(error)) from error
+    params = ScoreParams(n_jobs=n_jobs, device=device, fcd=fcd)
+    scored = score_file(file, column=column, train=train, reference=reference, cache=cache, params=params)
     console = Console()
     if not console.is_terminal:
         console.width = _WIDTH

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from medpipe.cli.told import told
+
 if TYPE_CHECKING:
     from medpipe.cli.champion import ChosenModel
     from medpipe.serving.server.params import ServeParams
@@ -41,6 +43,7 @@ KINDS = ("nodules", "generator", "properties")
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder below which callers may name scans by path. [default: none]",
 )
+@told()
 def serve(kind: str, model: str | None, env: str | None, host: str, port: int, follow: float, **limits: object) -> None:
     """Serve the champion over HTTP: nodules (the default), generator or properties.
 
@@ -49,7 +52,6 @@ def serve(kind: str, model: str | None, env: str | None, host: str, port: int, f
     from pydantic import ValidationError
 
     from medpipe.cli.champion import choose_model
-    from medpipe.core.errors import InputError
     from medpipe.serving.server.params import ServeParams
     from medpipe.serving.server.run import LOOPBACK, run_server
     from medpipe.serving.server.worker import WorkerSpec
@@ -69,15 +71,12 @@ def serve(kind: str, model: str | None, env: str | None, host: str, port: int, f
             err=True,
         )
     with TemporaryDirectory(prefix="medpipe-model-") as folder:
-        try:
-            chosen = choose_model(kind, model, env, Path(folder))
-            click.echo(f"Loading {chosen.title} ...")
-            title = f"{kind} ({chosen.title})"
-            following = _follow(kind, chosen, env, Path(folder), params, follow) if model is None and follow else None
-            spec = WorkerSpec(kind, chosen.folder, chosen.name, chosen.version, params)
-            run_server(spec, host, port, lambda address: click.echo(f"Serving {title} at {address}"), following)
-        except InputError as error:
-            raise click.ClickException(str(error)) from error
+        chosen = choose_model(kind, model, env, Path(folder))
+        click.echo(f"Loading {chosen.title} ...")
+        title = f"{kind} ({chosen.title})"
+        following = _follow(kind, chosen, env, Path(folder), params, follow) if model is None and follow else None
+        spec = WorkerSpec(kind, chosen.folder, chosen.name, chosen.version, params)
+        run_server(spec, host, port, lambda address: click.echo(f"Serving {title} at {address}"), following)
 
 
 def _follow(

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from medpipe.cli.told import told
+from medpipe.registry.project import find_project
+
 if TYPE_CHECKING:
     from medpipe.core.disk import DiskUse
     from medpipe.hooks.gpu import Gpu
@@ -69,16 +72,12 @@ class ProjectStatus:
     "--runs", "-n", "n_runs", type=click.IntRange(0, 1000), default=5, show_default=True, help="How many runs."
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@told()
 def status(env: str | None, n_runs: int, as_json: bool) -> None:
     """Show the newest runs, champions, scheduled jobs, disk use and GPUs."""
     import json
 
-    from kedro.utils import find_kedro_project
-
-    project = find_kedro_project(Path.cwd())
-    if project is None:
-        raise click.ClickException(f"{Path.cwd()}: no Kedro project lies here or above; change to its folder.")
-    found = read_status(project, env, n_runs)
+    found = read_status(find_project(), env, n_runs)
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
         return
@@ -91,15 +90,12 @@ def read_status(project: Path, env: str | None, n_runs: int) -> ProjectStatus:
     """Reads it all.
 
     Args:
-        project: Folder of the project.
+        project: Folder of the project, ready for Kedro.
         env: Kedro environment; None takes KEDRO_ENV or ``local``.
         n_runs: How many runs at most.
     """
-    from kedro.framework.startup import bootstrap_project
-
     from medpipe.hooks.gpu import read_gpus
 
-    bootstrap_project(project)
     found = ProjectStatus(gpus=read_gpus())
     parts: dict[str, Callable[[], None]] = {
         "runs": lambda: _read_mlflow(found, project, env, n_runs),

@@ -1,13 +1,36 @@
-"""The registry of the project in the current folder."""
+"""The project in the current folder, and its registry."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medpipe.core.errors import InputError
 from medpipe.registry.params import MLflowParams
-from medpipe.registry.registry import Registry, open_registry
+
+if TYPE_CHECKING:
+    from medpipe.registry.registry import Registry
 
 
-def registry_of_project(env: str | None = None, folder: Path | None = None) -> Registry:
+def find_project(folder: Path | None = None) -> Path:
+    """Folder of the project, ready for Kedro.
+
+    Args:
+        folder: In the project; None takes the current one.
+
+    Raises:
+        InputError: There is no project.
+    """
+    from kedro.framework.startup import bootstrap_project
+    from kedro.utils import find_kedro_project
+
+    start = folder or Path.cwd()
+    project = find_kedro_project(start.resolve())
+    if project is None:
+        raise InputError(f"{start}: no Kedro project lies here or above; change to the project's folder.")
+    bootstrap_project(project)
+    return Path(project)
+
+
+def registry_of_project(env: str | None = None, folder: Path | None = None) -> "Registry":
     """Opens the registry as ``conf/<env>/mlflow.yml`` says.
 
     Args:
@@ -17,15 +40,9 @@ def registry_of_project(env: str | None = None, folder: Path | None = None) -> R
     Raises:
         InputError: There is no project, or tracking is switched off.
     """
-    from kedro.framework.startup import bootstrap_project
-    from kedro.utils import find_kedro_project
+    from medpipe.registry.registry import open_registry
 
-    project = find_kedro_project((folder or Path.cwd()).resolve())
-    if project is None:
-        raise InputError(
-            f"{folder or Path.cwd()}: no Kedro project lies here or above; change to the project's folder."
-        )
-    bootstrap_project(project)
+    project = find_project(folder)
     env, params = read_params(project, env)
     if not params.enabled:
         raise InputError("mlflow.yml: enabled is false, so there is no registry; set it to true to keep models.")
