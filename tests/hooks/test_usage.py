@@ -101,10 +101,10 @@ def test_memory_shared_with_a_forked_worker_counts_once():
 def test_processor_time_of_workers_counts_whether_they_ended_or_not(meter):
     subprocess.run([sys.executable, "-c", BURN], check=True)
     living = subprocess.Popen([sys.executable, "-c", f"{BURN}\ntime.sleep(60)"])
-    while sum(psutil.Process(living.pid).cpu_times()[:2]) < 0.4:
+    while sum(psutil.Process(living.pid).cpu_times()[:2]) < 0.35:  # which counts in ticks
         time.sleep(0.05)
     used = meter.stop()
-    assert used.cpu_s > 0.7
+    assert used.cpu_s > 0.65
     meter = Meter(nobody)
     meter.start()
     living.kill()
