@@ -30,6 +30,7 @@ from medpipe.molecules.generation.graph.networks import (
 from medpipe.molecules.generation.graph.warm_start import GraphWarmStart
 from medpipe.molecules.generation.params import GanParams
 from medpipe.molecules.generation.train import Trained
+from medpipe.training.denormals import flushed_denormals
 from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
 
@@ -50,6 +51,7 @@ class _Data(NamedTuple):
     pairs: Tensor
 
 
+@flushed_denormals()
 def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     """Train a generator of graphs; see `medpipe.molecules.generation.train.train_gan`.
 
@@ -62,7 +64,6 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     Raises:
         InputError: Fewer than two molecules of train fit into ``graph.max_atoms``.
     """
-    torch.set_flush_denormal(True)
     params = on_one_device(params)
     alphabet = GraphAlphabet.learn(_smiles(store, "train", _ALPHABET_SAMPLE))
     layout = Layout(params.graph.max_atoms, len(alphabet))

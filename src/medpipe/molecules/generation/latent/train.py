@@ -19,6 +19,7 @@ from medpipe.molecules.generation.latent.model import LatentModel
 from medpipe.molecules.generation.latent.networks import Autoencoder, LatentDiscriminator, LatentGenerator
 from medpipe.molecules.generation.params import GanParams
 from medpipe.molecules.generation.train import Trained
+from medpipe.training.denormals import flushed_denormals
 from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
 
@@ -28,6 +29,7 @@ _MEASURE_SEED = 4711
 _ENCODE_BATCH = 1000
 
 
+@flushed_denormals()
 def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     """Train autoencoder and generator of latents; see `medpipe.molecules.generation.train.train_gan`.
 
@@ -38,7 +40,6 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     val_reconstruction (share of held-out molecules that come back exactly); after them discriminator_accuracy,
     discriminator_loss, generator_loss, gradient_norm; and at both ends sample_validity and sample_uniqueness.
     """
-    torch.set_flush_denormal(True)
     params = on_one_device(params)
     seed_everything(params.trainer.seed)
     control = LatentModel(params.latent, store.vocabulary, store.longest, adversarial=False)

@@ -21,6 +21,7 @@ from medpipe.molecules.generation.sequence.networks import Generator, generator_
 from medpipe.molecules.generation.sequence.rollout import draw
 from medpipe.molecules.generation.train import Trained
 from medpipe.training.checkpoint import Checkpoint
+from medpipe.training.denormals import flushed_denormals
 from medpipe.training.fit import fit
 from medpipe.training.seeds import seed_everything
 
@@ -32,6 +33,7 @@ _VERSIONED = ("medpipe", "torch", "lightning", "rdkit")
 _logger = logging.getLogger(__name__)
 
 
+@flushed_denormals()
 def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     """Train a generator of token sequences; see `medpipe.molecules.generation.train.train_gan`.
 
@@ -39,7 +41,6 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     (``control_val_nll``), discriminator_accuracy, discriminator_loss, reward, generator_listens, and the seconds that
     generator and control took in the adversarial stage.
     """
-    torch.set_flush_denormal(True)
     params = on_one_device(params)
     seed_everything(params.trainer.seed)
     gan = SequenceGan(params, store.vocabulary, store.longest, _RealDraw(store, params), _Measure(store))
