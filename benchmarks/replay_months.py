@@ -46,6 +46,8 @@ NOTHING, FEW = (4, 10, 16, 22, 27), (6, 18, 25)
 A_FEW = 8
 MISTAKE = (12, 13)
 MIN_NEW, DRIFT = 40, 0.25
+TEST_FRACTION = 0.25
+"""With a tenth, as by default, one or two odd molecules decide whether a gain is certain."""
 COLOURS = {"promote": "#1a9850", "keep": "#d73027", "undecided": "#fdae61", "skipped": "#bdbdbd", "failed": "#000000"}
 WORDS = {"promote": "promoted", "keep": "refused", "undecided": "undecided", "skipped": "skipped", "failed": "failed"}
 
@@ -93,7 +95,9 @@ def _configure(project: Path, month: int, table: Path) -> None:
     training |= {"n_jobs": 1}
     if month in MISTAKE:
         training |= {"max_steps": 3, "boosting": {"max_trees": 1}}
-    _write(project / "conf" / ENV / "parameters_properties.yml", {"train_properties": training})
+    intake = base["ingest_properties"] | {"test_fraction": TEST_FRACTION}
+    parameters = {"ingest_properties": intake, "train_properties": training}
+    _write(project / "conf" / ENV / "parameters_properties.yml", parameters)
     job = {
         "cron": "0 3 1 * *",
         "pipelines": ["properties", "properties_promotion"],
