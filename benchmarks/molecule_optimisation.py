@@ -2,6 +2,7 @@
 
     python benchmarks/molecule_optimisation.py --tasks qed plogp --methods completion selfies train
     python benchmarks/molecule_optimisation.py --tasks scratch
+    python benchmarks/molecule_optimisation.py --tasks qed plogp --methods latent --generator <one of the family latent>
 
 The two tasks of Jin et al. (ICLR 2019), on MOSES's test molecules instead of ZINC's:
 
@@ -12,6 +13,7 @@ The two tasks of Jin et al. (ICLR 2019), on MOSES's test molecules instead of ZI
 Methods, all on one core with the same score, the same beam and the same number of candidates drawn:
 
 - completion: ends of the best molecules cut off and written anew by the generator.
+- latent: steps from the latent vectors of the best molecules, decoded.
 - selfies: one to three random changes of a SELFIES string, symbols drawn as often as they occur in train: the same
   search without a network.
 - train: the best molecule of train that is similar enough; what a look into the library gives.
@@ -49,8 +51,10 @@ from medpipe.molecules.optimisation.params import (
     EvolutionParams,
     OptimiseParams,
     ScoringParams,
+    WalkParams,
 )
 from medpipe.molecules.optimisation.scoring import Scorer
+from medpipe.molecules.optimisation.walk import LatentWalk
 from medpipe.training.checkpoint import Checkpoint
 
 PROJECT = Path(__file__).parents[1]
@@ -92,7 +96,12 @@ def main() -> None:
     parser.add_argument("--smiles", type=Path, default=PROJECT / "data/03_primary/smiles.parquet")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "molecule_optimisation")
     parser.add_argument("--tasks", nargs="+", default=["qed", "plogp", "scratch"], choices=["qed", "plogp", "scratch"])
-    parser.add_argument("--methods", nargs="+", default=["completion", "selfies", "train"])
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=["completion", "selfies", "train"],
+        choices=["completion", "latent", "selfies", "train"],
+    )
     parser.add_argument("--split", default="test", choices=["test", "val"], help="val is for choosing settings")
     parser.add_argument("--n", type=int, default=800, help="molecules to start from")
     parser.add_argument("--first", type=int, help="only the first so many of them, which are drawn at random")
@@ -146,6 +155,8 @@ def _search(
     params = EvolutionParams(min_similarity=SIMILARITY, **EVOLUTION[task])
     if method == "completion":
         mutation: Any = Completion(checkpoint, CompletionParams(), torch.device("cpu"))
+    elif method == "latent":
+        mutation = LatentWalk(checkpoint, WalkParams(), torch.device("cpu"))
     else:
         mutation = RandomSelfies(train)
     key = digest(task, method, starts, params, checkpoint.fingerprint(), options.seed)
