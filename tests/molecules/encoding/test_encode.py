@@ -70,3 +70,9 @@ def test_what_selfies_cannot_write_is_left_out_by_name(tmp_path: Path, caplog: p
     assert store.molecules.tolist() == [0, 2]
     assert store.rows("test").tolist() == [1]
     assert "1 molecules left out: SMILES 'O=Cl(=O)(=O)O': SELFIES cannot write it" in caplog.text
+
+
+def test_nothing_that_selfies_can_write_is_a_clear_error(tmp_path: Path) -> None:
+    smiles = pd.DataFrame({"smiles": ["O=Cl(=O)(=O)O", "CC"], "split": ["train", "test"]})
+    with pytest.raises(InputError, match=r"none of the 1 molecules of train .* SELFIES cannot write it"):
+        encode(smiles, EncodeParams(notation="selfies", n_jobs=1), tmp_path / "store")

@@ -64,6 +64,11 @@ def test_what_does_not_fit_is_refused_by_name(smiles: str, reason: str) -> None:
     assert reason in graphs.refused[1]
 
 
+def test_what_rdkit_reads_but_not_again_is_refused() -> None:
+    graphs = encode_graphs(["O=C(Nc1oc(C2CCCO2)nn#1)c1cc2c(oc1=O)=C[CH]C=CC=2"], 30)
+    assert "RDKit does not read it the same way twice" in graphs.refused[0]
+
+
 @pytest.mark.parametrize(
     ("atoms", "bonds"),
     [

@@ -54,6 +54,9 @@ def test_an_endless_line_is_cut_and_the_next_one_is_read(tmp_path: Path) -> None
         ("a.csv", b"", "is empty"),
         ("a.csv", b'smiles\n"CCO\n' + b"CCO\n" * 300_000, "line .* cannot be read .*quotation mark left open"),
         ("a.parquet", b"no parquet", "not a readable Parquet file"),
+        ("a.csv", "smiles\nCCO\n".encode("utf-16"), "UTF-16 text, expected UTF-8"),
+        ("a.smi", gzip.compress(b"CCO\n"), "compressed by gzip.* expected UTF-8"),
+        ("a.csv", b"PK\x03\x04 a workbook", "ZIP archive .* expected UTF-8"),
     ],
 )
 def test_an_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -78,3 +81,13 @@ def test_a_cut_gzip_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"smiles\n" + b"CCO\n" * 1000)[:-20])
     with pytest.raises(InputError, match=r"a\.csv\.gz: not a readable gzip file"):
         list(read_lines(path, "smiles"))
+
+
+@pytest.mark.parametrize("place", ["start", "middle", "end"])
+def test_a_damaged_gzip_file_is_named(tmp_path: Path, place: str) -> None:
+    packed = bytearray(gzip.compress(b"".join(b"C" * (i % 50 + 1) + b"\n" for i in range(20_000))))
+    at = {"start": 12, "middle": len(packed) // 2, "end": len(packed) - 5}[place]
+    packed[at] ^= 0xFF
+    (tmp_path / "a.smi.gz").write_bytes(packed)
+    with pytest.raises(InputError, match=r"a\.smi\.gz: not a readable gzip file"):
+        list(read_lines(tmp_path / "a.smi.gz", "smiles"))

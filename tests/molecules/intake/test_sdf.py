@@ -6,8 +6,8 @@ from rdkit import Chem
 
 from medpipe.molecules.intake.ingest import ingest
 from medpipe.molecules.intake.params import IngestSmilesParams
-from medpipe.molecules.intake.readers import Line, read_lines
-from medpipe.molecules.intake.sdf import read_records
+from medpipe.molecules.intake.readers import read_lines
+from medpipe.molecules.intake.sdf import field_of, fields_of, read_records
 
 
 def write_sdf(path: Path, smiles: list[str]) -> Path:
@@ -63,7 +63,10 @@ def test_a_broken_record_costs_itself_alone(sdf: Path, molecules: list[str]) -> 
 
 def test_a_file_without_its_last_mark_and_an_endless_record_end() -> None:
     lines = ["name\n", "\n", "M  END\n", "> <x>\n", " 7\n", "$$$$\n", *["C\n"] * 100_000, "$$$$\n", "last\n"]
-    (first, second, last) = read_records(iter(lines), "X")
-    assert first == Line(1, "name\n\nM  END\n", "7")
-    assert len(second[1]) < 50_000
-    assert last == (3, "last\n", "")
+    (first, second, last) = read_records(iter(lines))
+    assert first[:2] == (1, "name\n\nM  END\n")
+    assert fields_of(first) == {"x": "7"}
+    assert field_of(first, "X") == "7"
+    assert len(second.block) < 50_000
+    assert last == (3, "last\n", [])
+    assert field_of(last, "x") == ""

@@ -10,6 +10,7 @@ import pytest
 from medpipe.molecules.optimisation.evolution import FULL_SCAFFOLD, evolve
 from medpipe.molecules.optimisation.journal import Journal
 from medpipe.molecules.optimisation.params import DiversityParams, EvolutionParams, ScoringParams
+from medpipe.molecules.optimisation.results import rank
 from medpipe.molecules.optimisation.scoring import Scorer
 
 HEAVY = {"kind": "heavy_atoms", "transform": {"type": "sigmoid", "low": 0, "high": 20}}
@@ -119,3 +120,14 @@ def test_another_search_begins_anew(tmp_path: Path) -> None:
     assert Journal(tmp_path, "a" * 20).recall(0) is not None
     assert Journal(tmp_path, "b" * 20).recall(0) is None
     assert Journal(tmp_path, "a" * 20).recall(0) is None
+
+
+def test_a_generator_that_says_no_molecule_finds_none(tmp_path: Path) -> None:
+    class Mute(Lengthen):
+        def draw(self, n: int, seed: int) -> list[str]:
+            return ["C1"] * n
+
+    found, history = search([], tmp_path, Mute())
+    assert found.empty
+    assert rank(found, 5).empty
+    assert history[history.name == "invalid"].value.tolist() == [12.0]

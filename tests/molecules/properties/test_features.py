@@ -19,6 +19,11 @@ def test_invalid_molecules_are_left_out(features: MoleculeFeatures) -> None:
     assert features.bonds.shape == (8, 4)
 
 
+def test_an_endless_chain_is_no_molecule() -> None:
+    """Its distances alone would fill the memory."""
+    assert read_features(["C" * 2000, "C" * 2001, "CC\0O"], 1)[1].tolist() == [0]
+
+
 def test_rows_taken_are_the_molecules_alone(features: MoleculeFeatures) -> None:
     both = features.take([2, 0])
     alone = read_features(["c1ccccc1", "CCO"], 1)[0]

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pandas as pd
@@ -109,7 +110,8 @@ def test_formats_hold_the_same(tmp_path: Path, ending: str) -> None:
         (ALKANES, "smiles,y", {"split": "column"}, "no column 'split'"),
         (ALKANES[:3], "smiles,y", {}, "none is in split 'val'"),
         (["xx,1", "yy,2"], "smiles,y", {}, "none of 2 rows holds a molecule"),
-        (["CC,1,2,3,4"], "smiles,y", {}, ""),
+        (["CC,1,2,3,4"], "smiles,y", {}, "more values than its header has names"),
+        (["CC,1", "CC,1,2"], "smiles,y", {}, "Expected 2 fields in line 3, saw 3"),
     ],
 )
 def test_bad_tables_are_a_clear_error(
@@ -120,6 +122,54 @@ def test_bad_tables_are_a_clear_error(
         ingest(path, **changes)
     assert str(path) in str(error.value)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "smiles,y\nCCO,1\n".encode("utf-16"), "UTF-16 text, expected UTF-8"),
+        ("a.csv.gz", gzip.compress(b"smiles,y\n" + b"CCO,1\n" * 1000)[:-20], "not a readable gzip file"),
+        ("a.csv.gz", gzip.compress(b"smiles,y\n")[:10] + b"\xff" * 40, "not a readable gzip file"),
+        ("a.parquet", b"no parquet", "not a readable table"),
+    ],
+)
+def test_an_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as error:
+        ingest(tmp_path / name)
+    assert str(error.value).startswith(f"{tmp_path / name}: ")
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("more", [",", ",5"])
+def test_values_without_a_name_move_no_column(tmp_path: Path, more: str) -> None:
+    with pytest.raises(InputError, match=r"table\.csv: its rows have more values than its header has names"):
+        ingest(write(tmp_path, [line + more for line in ALKANES]))
+
+
+def test_missing_values_of_parquet_stay_missing(tmp_path: Path) -> None:
+    smiles = [f"{'C' * n}O" for n in range(1, 21)]
+    classes = pd.array([None if n == 3 else n % 2 for n in range(20)], dtype="Int64")
+    numbers = [float("nan") if n == 4 else n + 0.5 for n in range(20)]
+    pd.DataFrame({"smiles": [*smiles[:-1], None], "is": classes, "y": numbers}).to_parquet(tmp_path / "a.parquet")
+    table, rejected = ingest(tmp_path / "a.parquet")
+    assert table.loc[table["is"].isna(), "smiles"].tolist() == [smiles[3]]
+    assert table.loc[table["y"].isna(), "smiles"].tolist() == [smiles[4]]
+    assert rejected[["line", "code"]].to_numpy().tolist() == [[20, "empty"]]
+
+
+def test_a_broken_record_of_an_sdf_file_costs_itself_alone(tmp_path: Path) -> None:
+    from rdkit import Chem
+
+    records = []
+    for n in range(1, 21):
+        block = Chem.MolToMolBlock(Chem.MolFromSmiles(f"{'C' * n}O")).encode()
+        records.append(b"M\xfcller" + block + b">  <y>\n%d.5\n\n>  <who>\nM\xfcller\n\n$$$$\n" % n)
+    records[1] = records[1].replace(b"  3  2", b"  9  2")
+    (tmp_path / "a.sdf").write_bytes(b"".join(records))
+    table, rejected = ingest(tmp_path / "a.sdf", targets="y")
+    assert len(table) == 19
+    assert rejected[["line", "code"]].to_numpy().tolist() == [[2, "not_parsable"]]
 
 
 def test_one_class_in_train_is_a_clear_error(tmp_path: Path) -> None:

@@ -54,6 +54,10 @@ def encode(smiles: pd.DataFrame, params: EncodeParams, folder: Path) -> TokenSto
         for written in _write(smiles.smiles, in_train, params):
             spool.add(written)
         molecules = spool.molecules()
+        if not in_train[molecules].any():
+            raise InputError(
+                f"smiles: none of the {in_train.sum()} molecules of train can be taken: {spool.refused[0]}"
+            )
         vocabulary = spool.learn(in_train)
         store = TokenStore.write(folder, spool.pieces(vocabulary), codes[molecules], molecules, vocabulary)
     _report(store, spool.refused)

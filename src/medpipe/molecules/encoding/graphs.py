@@ -198,7 +198,10 @@ def _loss(molecule: Any, text: str, atoms: ByteArray, bonds: ByteArray, alphabet
         return f"atom {_name(atom.GetSymbol(), atom.GetFormalCharge())} has no type; there are {known}"
     # Isotopes, radicals and odd numbers of hydrogens stand in brackets, and only there.
     if "[" in text:
-        Chem.SanitizeMol(molecule)
+        try:
+            Chem.SanitizeMol(molecule)
+        except ValueError:  # rings that RDKit reads as aromatic and does not find aromatic again
+            return "RDKit does not read it the same way twice"
         wanted, got = Chem.MolToSmiles(molecule), decode_graph(atoms, bonds, alphabet)
         if wanted != got:
             return f"its graph would be read as {got!r}"

@@ -4,16 +4,18 @@ Files are streamed. Whatever bytes one holds, a line comes back as text: bad UTF
 line cut.
 """
 
+import codecs
 import csv
 import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from medpipe.core.errors import InputError
-from medpipe.molecules.intake.sdf import read_records
+from medpipe.molecules.intake.sdf import field_of, read_records
 
 TABLE_FORMATS = (".csv", ".tsv")
 TEXT_FORMATS = (*TABLE_FORMATS, ".smi", ".smiles", ".txt", ".sdf", ".sd")
@@ -21,6 +23,13 @@ FORMATS = (*TEXT_FORMATS, *(f"{suffix}.gz" for suffix in TEXT_FORMATS), ".parque
 MAX_LINE_CHARACTERS = 100_000
 """A line is cut here: no molecule is that long, and a broken file must not fill the table of rejects."""
 _DELIMITERS = ",;\t"
+_NOT_TEXT = {
+    codecs.BOM_UTF16_LE: "UTF-16 text",
+    codecs.BOM_UTF16_BE: "UTF-16 text",
+    b"\x1f\x8b": "compressed by gzip, which its name does not say (.gz)",
+    b"PK\x03\x04": "a ZIP archive (such as a workbook)",
+}
+"""How files begin that would be read as one bad line after another."""
 
 
 class Line(NamedTuple):
@@ -58,26 +67,38 @@ def read_lines(path: Path, column: str, split_column: str | None = None) -> Iter
     if name.endswith(".parquet"):
         yield from _read_parquet(path, columns)
         return
+    with open_raw(path) as stream:
+        lines = text_lines(stream)
+        if name.endswith(TABLE_FORMATS):
+            yield from _read_table(path, lines, columns)
+        elif holds_mol_blocks(path):
+            for record in read_records(lines):
+                split = "" if split_column is None else field_of(record, split_column)
+                yield Line(record.number, record.block, split)
+        elif split_column is None:
+            yield from _read_smi(lines)
+        else:
+            raise InputError(f"{path}: an SMI file has no column {split_column!r}; give CSV, TSV, SDF or Parquet.")
+
+
+@contextmanager
+def open_raw(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file of text, decompressed where its name ends in ``.gz``.
+
+    Raises:
+        InputError: It is damaged, or begins as something else than UTF-8 text does.
+    """
     try:
-        with _open(path) as stream:
-            lines = _text_lines(stream)
-            if name.endswith(TABLE_FORMATS):
-                yield from _read_table(path, lines, columns)
-            elif holds_mol_blocks(path):
-                yield from (Line(*record) for record in read_records(lines, split_column))
-            elif split_column is None:
-                yield from _read_smi(lines)
-            else:
-                raise InputError(f"{path}: an SMI file has no column {split_column!r}; give CSV, TSV, SDF or Parquet.")
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+            start = stream.peek(max(map(len, _NOT_TEXT)))
+            if what := next((what for mark, what in _NOT_TEXT.items() if start.startswith(mark)), None):
+                raise InputError(f"{path}: it is {what}, expected UTF-8 text; write or name it anew.")
+            yield cast(IO[bytes], stream)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: not a readable gzip file ({error}); fetch or write it again.") from error
 
 
-def _open(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if path.name.lower().endswith(".gz") else path.open("rb")
-
-
-def _text_lines(stream: IO[bytes]) -> Iterator[str]:
+def text_lines(stream: IO[bytes]) -> Iterator[str]:
     """Lines as text, the byte-order mark gone; no more of an endless line than is kept is ever held."""
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace")
     while line := text.readline(MAX_LINE_CHARACTERS):

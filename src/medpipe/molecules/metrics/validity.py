@@ -23,6 +23,14 @@ _OF_PROBLEM = {
 }
 
 
+def read_short(smiles: str) -> Any:
+    """RDKit molecule of a string of at most ``LONGEST`` characters; None where it is none, or has no atom."""
+    from rdkit import Chem
+
+    mol = Chem.MolFromSmiles(smiles) if 0 < len(smiles) <= LONGEST else None
+    return mol if mol is not None and mol.GetNumAtoms() else None
+
+
 def read_valid(smiles: str) -> Any:
     """RDKit molecule of a string that MOSES calls valid; None otherwise.
 
@@ -31,7 +39,7 @@ def read_valid(smiles: str) -> Any:
     """
     from rdkit import Chem
 
-    if not 0 < len(smiles) <= LONGEST or (mol := Chem.MolFromSmiles(smiles)) is None or mol.GetNumAtoms() == 0:
+    if (mol := read_short(smiles)) is None:
         return None
     try:
         Chem.SanitizeMol(mol)

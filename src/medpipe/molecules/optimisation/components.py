@@ -7,6 +7,7 @@ from typing import Any
 from medpipe.molecules.metrics.filters import passes_filters
 from medpipe.molecules.metrics.patterns import Features, count_features
 from medpipe.molecules.metrics.properties import drug_likeness, synthetic_accessibility
+from medpipe.molecules.metrics.validity import read_short
 from medpipe.molecules.optimisation.params import PatternParams, SimilarityParams
 
 FINGERPRINT_RADIUS = 2
@@ -86,8 +87,8 @@ def read(smiles: str) -> Molecule | None:
     """The molecule of a string; None where it is none."""
     from rdkit import Chem
 
-    mol = Chem.MolFromSmiles(smiles) if smiles else None
-    return None if mol is None or not mol.GetNumAtoms() else Molecule(mol, str(Chem.MolToSmiles(mol)))
+    mol = read_short(smiles)
+    return None if mol is None else Molecule(mol, str(Chem.MolToSmiles(mol)))
 
 
 def descriptors() -> Mapping[str, Measure]:

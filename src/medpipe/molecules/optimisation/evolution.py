@@ -178,7 +178,7 @@ def _take(rows: pd.DataFrame, lineages: list[Lineage], n_parents: int) -> pd.Dat
 def _describe(rows: pd.DataFrame, taken: pd.DataFrame, lineages: list[Lineage]) -> dict[str, float]:
     """What one generation brought: counts of all that was drawn, and the state of the search after it."""
     best = [one.best for one in lineages if one.best]
-    shown = [smiles for _, smiles in best[0]] if not lineages[0].start else [pool[0][1] for pool in best]
+    shown = [pool[0][1] for pool in best] if lineages[0].start else [smiles for pool in best for _, smiles in pool]
     invalid, unlike = ((rows["refused"] == why).sum() for why in (INVALID, UNLIKE))
     gated = (~rows["refused"].isin(["", INVALID, UNLIKE])).sum()
     return {

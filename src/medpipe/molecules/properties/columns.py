@@ -1,12 +1,14 @@
 """The columns of a table of molecules as text, whatever its format."""
 
-import gzip
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from medpipe.core.errors import InputError
+from medpipe.molecules.intake.readers import open_raw, text_lines
+from medpipe.molecules.intake.sdf import fields_of, read_records
 
 _TEXT = (".csv", ".tsv", ".smi", ".smiles", ".txt", ".sdf")
 FORMATS = (*_TEXT, *(f"{suffix}.gz" for suffix in _TEXT), ".parquet")
@@ -35,7 +37,14 @@ def read_table(path: Path, smiles_column: str) -> pd.DataFrame:
             table = _as_text(pd.read_parquet(path))
         else:
             table = _read_text(path, name)
-    except (ValueError, OSError, EOFError) as error:  # pandas' and Arrow's errors are ValueErrors or OSErrors
+    except InputError:
+        raise
+    except pd.errors.ParserWarning as error:
+        raise InputError(
+            f"{path}: its rows have more values than its header has names; is there a delimiter at the end of each, or "
+            "a comma in its numbers?"
+        ) from error
+    except (ValueError, OSError) as error:  # pandas' and Arrow's errors are ValueErrors or OSErrors
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable table ({reason}).") from error
     table.columns = [str(column).strip() for column in table.columns]
@@ -54,7 +63,7 @@ def read_table(path: Path, smiles_column: str) -> pd.DataFrame:
 
 def _read_text(path: Path, name: str) -> pd.DataFrame:
     how: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_filter": False, "encoding_errors": "replace"}
-    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+    with open_raw(path) as stream:
         header = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
         if not header.strip():
             raise ValueError("the first line is empty; expected a header")
@@ -67,25 +76,26 @@ def _read_text(path: Path, name: str) -> pd.DataFrame:
             names = names and names[: len(words)]
             delimiter = r"\s+"
         stream.seek(0)
-        return pd.read_csv(stream, sep=delimiter, names=names, encoding="utf-8-sig", **how).fillna("")
+        # pandas would take what is too much in each row for an index, and move all columns.
+        how |= {"sep": delimiter, "names": names, "encoding": "utf-8-sig", "index_col": False}
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            return pd.read_csv(stream, **how).fillna("")
 
 
 def _as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Numbers keep their exact value; what is missing is empty."""
-    return table.astype(object).map(lambda value: "" if value is None or value != value else str(value)).astype(str)
+    return table.astype(object).map(str).mask(table.isna(), "").astype(str)
 
 
 def _read_sdf(path: Path, smiles_column: str) -> pd.DataFrame:
-    """SMILES of the structures, and their properties; a structure that cannot be read has empty SMILES."""
+    """SMILES of the structures, and their data fields; of a structure that cannot be read, its name."""
     from rdkit import Chem, rdBase
 
     rows = []
-    with (
-        rdBase.BlockLogs(),
-        gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream,
-        Chem.ForwardSDMolSupplier(stream) as molecules,
-    ):
-        for mol in molecules:
-            properties = {} if mol is None else mol.GetPropsAsDict(autoConvertStrings=False)
-            rows.append({**properties, smiles_column: "" if mol is None else Chem.MolToSmiles(mol)})
-    return pd.DataFrame(rows).map(lambda value: str(value) if value == value else "")
+    with open_raw(path) as stream, rdBase.BlockLogs():
+        for record in read_records(text_lines(stream)):
+            mol = Chem.MolFromMolBlock(record.block)
+            name = record.block.partition("\n")[0].strip()
+            smiles = f"(unreadable) {name}" if mol is None else Chem.MolToSmiles(mol)  # no SMILES begins with a bracket
+            rows.append({**fields_of(record), smiles_column: smiles})
+    return pd.DataFrame(rows).fillna("")

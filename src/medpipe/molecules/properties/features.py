@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from medpipe.core.parallel import parallel
 from medpipe.molecules.metrics.fingerprints import morgan, unpack_bytes
+from medpipe.molecules.metrics.validity import read_short
 
 ELEMENTS = (1, 3, 5, 6, 7, 8, 9, 11, 12, 14, 15, 16, 17, 19, 20, 26, 29, 30, 33, 34, 35, 50, 53, 78, 80)
 """Atomic numbers with a code of their own; all others share one."""
@@ -111,10 +112,7 @@ def _read_chunk(smiles: Sequence[str]) -> list[tuple[Any, ...] | None]:
 
 def _read(smiles: str) -> tuple[Any, ...] | None:
     """Arrays of one molecule; None if it is invalid."""
-    from rdkit import Chem
-
-    mol = Chem.MolFromSmiles(smiles) if smiles else None
-    if mol is None or mol.GetNumAtoms() == 0:
+    if (mol := read_short(smiles)) is None:
         return None
     atoms = np.array([_atom(atom) for atom in mol.GetAtoms()], dtype=np.int16)
     atoms[:, 0] = _ELEMENT_CODE[atoms[:, 0]]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from medpipe.core.errors import InputError
 from medpipe.core.parallel import parallel
+from medpipe.molecules.metrics.validity import read_short
 from medpipe.molecules.properties.columns import read_table
 from medpipe.molecules.properties.params import IngestPropertiesParams
 from medpipe.molecules.properties.splits import SPLITS, hash_split, random_split, scaffold_split
@@ -16,8 +17,6 @@ from medpipe.molecules.properties.splits import SPLITS, hash_split, random_split
 REJECTED_COLUMNS = {"line": "int64", "text": "str", "code": "str", "reason": "str"}
 SHOWN_CHARACTERS = 200
 """So much of a rejected text is kept."""
-LONGEST_SMILES = 2000
-"""Longer texts are not given to RDKit: no small molecule is that long."""
 _MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "-"})
 _NUMBERS_SHARE = 0.5
 """With so many numbers among its values a column is taken for a target, and a text in it for a mistake."""
@@ -127,12 +126,9 @@ def _canonical_chunk(texts: Sequence[str]) -> list[str]:
     """Canonical SMILES of each text; empty where it is no molecule."""
     from rdkit import Chem, rdBase
 
-    def canonical(text: str) -> str:
-        mol = Chem.MolFromSmiles(text) if 0 < len(text) <= LONGEST_SMILES and "\0" not in text else None
-        return "" if mol is None else str(Chem.MolToSmiles(mol))
-
     with rdBase.BlockLogs():
-        return [canonical(text) for text in texts]
+        molecules = map(read_short, texts)
+        return ["" if mol is None else str(Chem.MolToSmiles(mol)) for mol in molecules]
 
 
 def _join(
