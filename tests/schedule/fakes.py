@@ -1,5 +1,6 @@
 """Projects with jobs whose pipelines are lines of shell, and a scheduler for them in a process of its own."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -75,6 +76,7 @@ def main() -> None:
     from medpipe.cli.schedule import _stopped_by_signals
     from medpipe.schedule.scheduler import Scheduler
 
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     Scheduler(executor(Path(sys.argv[1]))).run(_stopped_by_signals())
 
 

@@ -97,3 +97,18 @@ def test_summer_time_begins_and_ends(berlin, day, due):
         assert cron.last_between(moment, until) == until
         moment = cron.next_after(moment)
         assert moment == until
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "due"),
+    [
+        ("0 0 * * *", "2026-03-28 23:00", "2026-03-29 22:00"),  # midnight after the day of 23 hours
+        ("0 0 * * mon", "2026-03-23 12:00", "2026-03-29 22:00"),
+        ("0 0 1 apr *", "2026-02-01 12:00", "2026-03-31 22:00"),
+        ("0 0 1 apr *", "2026-04-01 12:00", "2027-03-31 22:00"),  # over two changes of the clock
+        ("0 3 * * sun", "2026-03-28 12:00", "2026-03-29 01:00"),  # the change itself
+    ],
+)
+def test_no_due_time_is_passed_over_when_the_clock_changes(berlin, text, after, due):
+    found = parse_cron(text).next_after(datetime.fromisoformat(f"{after}+00:00"))
+    assert found == datetime.fromisoformat(f"{due}+00:00")

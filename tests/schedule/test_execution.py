@@ -1,12 +1,13 @@
 """Attempts at jobs whose pipelines are lines of shell."""
 
+import sqlite3
 import time
 from threading import Event, Timer
 
 import pytest
 
 from medpipe.schedule import state
-from medpipe.schedule.execution import INTERRUPTED, LOGS_KEPT, TIMED_OUT, kedro_run
+from medpipe.schedule.execution import INTERRUPTED, LOGS_KEPT, TIMED_OUT, Executor, kedro_run
 from medpipe.schedule.jobs import Job
 from medpipe.schedule.scheduler import BUSY, run_once
 from tests.schedule.fakes import executor, make_job, ran
@@ -149,3 +150,23 @@ def test_a_pipeline_is_run_by_the_project_s_own_command():
     assert kedro_run(job, "imaging", "test")[1:] == [
         "-m", "medpipe", "run", "--pipeline=imaging", "--env=test", "--params=train_cnn.trainer.seed=1",
     ]  # fmt: skip
+
+
+def test_a_program_that_is_not_there_is_a_failure_of_the_attempt_alone(project):
+    runner = Executor(project, command=lambda *_: ["/nowhere/python"])
+    result = run_once(runner, {"job": Job(**make_job("quick"))}, "job", Event())
+    assert (result.outcome, result.status) == (state.FAILED, 1)
+    assert "No such file or directory: '/nowhere/python'" in runner.state.last("job").reason
+
+
+def test_a_fault_while_the_project_is_taken_gives_it_back(project):
+    first, second = executor(project), executor(project)
+    database = project / "data" / ".schedule" / "schedule.sqlite"
+    hidden = database.rename(database.with_suffix(".away"))
+    database.mkdir()
+    with pytest.raises(sqlite3.Error):
+        first.take({})
+    database.rmdir()
+    hidden.rename(database)
+    assert second.take({})
+    second.release()

@@ -35,6 +35,8 @@ def test_an_environment_changes_single_jobs(project):
         ({"cron": "0 3 * * *"}, "pipelines", "required"),
         ({**WEEKLY, "timeout": 5}, "timeout", "5"),
         ({**WEEKLY, "timeout_s": -5}, "timeout_s", "-5"),
+        ({**WEEKLY, "misfire_grace_s": float("inf")}, "misfire_grace_s", "inf"),
+        ({**WEEKLY, "retries": {"factor": 1e300}}, "retries.factor", "1e+300"),
         ({**WEEKLY, "min_new": 0.5}, "min_new", "0.5"),
         ({**WEEKLY, "retries": {"times": -1}}, "retries.times", "-1"),
         ({**WEEKLY, "retries": {"first_wait_s": 9, "longest_wait_s": 3}}, "", "longest_wait_s 3"),

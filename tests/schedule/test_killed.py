@@ -28,8 +28,8 @@ def running(project):
     return eventually(lambda: ran(project) and [run for run in State(project).running() if run.pid])[0]
 
 
-def stop(process):
-    process.send_signal(signal.SIGTERM)
+def stop(process, number=signal.SIGTERM):
+    process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
 
@@ -56,10 +56,11 @@ def test_nothing_is_lost_and_nothing_runs_twice_after_a_kill(due, job_dies_too):
     assert not alive(run.pid)
 
 
-def test_a_stop_ends_the_job_and_the_next_scheduler_begins_it_anew(due):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])  # systemd, the end of a terminal
+def test_a_stop_ends_the_job_and_the_next_scheduler_begins_it_anew(due, number):
     first = start_scheduler(due)
     run = running(due)
-    stop(first)
+    stop(first, number)
     assert not alive(run.pid)
     waiting, stopped = State(due).runs("job")
     assert (stopped.outcome, waiting.outcome, waiting.attempt) == (state.STOPPED, state.WAITING, 1)

@@ -1,5 +1,8 @@
+import fcntl
+import os
 import subprocess
 import sys
+from threading import Timer
 
 import pytest
 
@@ -38,3 +41,13 @@ def test_a_child_that_inherited_it_holds_it_on(tmp_path):
 def test_a_lock_that_is_not_held_has_no_descriptor(tmp_path):
     with pytest.raises(RuntimeError, match="not held"):
         _ = FileLock(tmp_path / "a.lock").descriptor
+
+
+def test_a_look_at_the_holder_keeps_nobody_from_taking_it(tmp_path):
+    lock = FileLock(tmp_path / "a.lock")
+    lock.acquire()
+    lock.release()
+    look = os.open(tmp_path / "a.lock", os.O_RDONLY)
+    fcntl.flock(look, fcntl.LOCK_SH)  # as `holder` does, for a moment
+    Timer(0.03, os.close, [look]).start()
+    assert lock.acquire()

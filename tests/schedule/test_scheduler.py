@@ -1,11 +1,13 @@
 """The scheduler in a thread, with the real clock."""
 
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from threading import Event, Thread
 
 import pytest
+import yaml
 
 from medpipe.core.errors import InputError
 from medpipe.schedule import state
@@ -144,3 +146,27 @@ def test_once_and_the_scheduler_take_turns(project):
     finished = sorted((run for run in kept.runs("job") if run.outcome == state.FINISHED), key=lambda run: run.started)
     assert {run.trigger for run in finished} == {state.CLOCK, state.ONCE}
     assert all(before.ended <= after.started for before, after in pairwise(finished))
+
+
+def test_a_fault_of_the_host_s_ends_nothing(project, monkeypatch):
+    monkeypatch.setattr("medpipe.schedule.scheduler.FAULT_PAUSE_S", 0.2)
+    write_jobs(project, {"job": make_job("quick", cron="* * * * * *")})
+    database = project / "data" / ".schedule" / "schedule.sqlite"
+    with scheduler(project):
+        eventually(lambda: ran(project))
+        hidden = database.rename(database.with_suffix(".away"))
+        database.mkdir()
+        time.sleep(1)
+        database.rmdir()
+        hidden.rename(database)
+        count = len(ran(project))
+        eventually(lambda: len(ran(project)) > count + 1)
+
+
+def test_a_folder_of_schedules_takes_effect_too(project):
+    write_jobs(project, {"job": make_job("quick")})
+    with scheduler(project):
+        folder = project / "conf" / "local" / "schedules"
+        folder.mkdir()
+        (folder / "more.yml").write_text(yaml.safe_dump({"more": make_job("second", cron="* * * * * *")}))
+        eventually(lambda: ran(project))

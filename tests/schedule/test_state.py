@@ -1,3 +1,6 @@
+import sqlite3
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -94,3 +97,39 @@ def test_a_transaction_that_fails_leaves_nothing(kept, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         kept.end(run, state.FAILED, "why", again=(NOW, 2))
     assert kept.running() == [run]
+
+
+def test_what_was_planned_while_the_clock_was_wrong_holds_nothing_up(kept):
+    ahead = NOW + timedelta(days=3650)
+    kept.due_since("job", "0 3 * * *", ahead)
+    kept.miss("job", ahead, "why")
+    assert kept.due_since("job", "0 3 * * *", NOW) == NOW
+    assert kept.due_since("job", "0 3 * * *", NOW + HOUR) == NOW
+
+
+def test_a_retry_from_while_the_clock_was_wrong_is_due(kept):
+    kept.wait_for_turn("job", NOW + timedelta(days=3650))
+    kept.wait_for_turn("job", NOW)
+    assert kept.next_waiting(NOW).planned == NOW
+
+
+def test_a_clock_that_is_set_back_a_little_makes_nothing_due_twice(kept):
+    kept.due_since("job", "0 3 * * *", NOW)
+    kept.wait_for_turn("job", NOW + HOUR)
+    assert kept.due_since("job", "0 3 * * *", NOW + HOUR - timedelta(minutes=5)) == NOW + HOUR
+
+
+def test_the_newest_run_is_the_last_whatever_the_clock_said(kept):
+    first = finish(kept)
+    with sqlite3.connect(kept.folder / "schedule.sqlite") as database:
+        database.execute("UPDATE runs SET ended = ? WHERE id = ?", ("2036-01-01T00:00:00.000000+00:00", first.id))
+    assert kept.last("job").id != finish(kept, state.FAILED).id == kept.last("job").id
+
+
+def test_reading_does_not_wait_for_a_writer(kept, tmp_path):
+    with closing(sqlite3.connect(kept.folder / "schedule.sqlite", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert State(tmp_path).runs() == []
+        assert State(tmp_path).baselines("job") is None
+        assert time.monotonic() - began < 5

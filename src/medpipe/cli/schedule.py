@@ -113,8 +113,9 @@ def _pipelines_of(project: Path) -> list[str]:
 
 
 def _stopped_by_signals() -> Event:
-    """An event that SIGTERM and SIGINT set."""
+    """An event that SIGTERM, SIGINT and SIGHUP set: the end of a terminal ends the job, too, unless under nohup."""
     stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
     return stop

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from datetime import UTC, datetime
 from typing import Any
 
 from medpipe.registry.runs import PROCESS_TAG, is_gone
@@ -23,5 +24,5 @@ def end_killed_runs(client: Any, experiment_id: str) -> None:
     wanted = f"attributes.status = 'RUNNING' and tags.{PROCESS_TAG} LIKE '{host}:%'"
     running = client.search_runs([experiment_id], wanted)
     for run in running:
-        if is_gone(run.data.tags[PROCESS_TAG]):
+        if is_gone(run.data.tags[PROCESS_TAG], datetime.fromtimestamp(run.info.start_time / 1000, UTC)):
             client.set_terminated(run.info.run_id, "KILLED")

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from medpipe.registry.params import MLflowParams
 
 PROCESS_TAG = "process"
 """Host and number of the process of a run."""
+
+_CLOCK_ERROR = timedelta(minutes=5)
+"""By which a clock may have been set since a process began, whose age the kernel tells by the clock of today."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def _run(run: Any, metrics: Collection[str]) -> RecordedRun:
     tags, info = run.data.tags, run.info
     started = datetime.fromtimestamp(info.start_time / 1000, UTC)
     ended = datetime.fromtimestamp(info.end_time / 1000, UTC) if info.end_time else datetime.now(UTC)
-    status = "KILLED" if info.status == "RUNNING" and is_gone(tags.get(PROCESS_TAG, "")) else str(info.status)
+    status = "KILLED" if info.status == "RUNNING" and is_gone(tags.get(PROCESS_TAG, ""), started) else str(info.status)
     return RecordedRun(
         run_id=info.run_id,
         pipelines=tags.get("kedro.pipeline", ""),
@@ -79,13 +82,23 @@ def _run(run: Any, metrics: Collection[str]) -> RecordedRun:
     )
 
 
-def is_gone(process: str) -> bool:
-    """Whether a process of this host has ended; of other hosts nothing is known.
+def is_gone(process: str, started: datetime) -> bool:
+    """Whether the process of a run has ended, if it is one of this host; of other hosts nothing is known.
 
     Args:
-        process: ``host:number``, as in the tag of a run.
+        process: ``host:number``, as in the tag of a run. Numbers are given again: a process that is younger than the
+            run is another one.
+        started: When the run began.
     """
     import psutil
 
     host, _, pid = process.rpartition(":")
-    return host == socket.gethostname() and pid.isdecimal() and not psutil.pid_exists(int(pid))
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        born = datetime.fromtimestamp(psutil.Process(int(pid)).create_time(), UTC)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+    return born > started + _CLOCK_ERROR

@@ -14,7 +14,7 @@ _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELD = re.compile(r"[0-9*,/-]+")
 _MONTH = re.compile(r"[0-9a-z*,/-]+")
 _ITEM = re.compile(r"(?:(\*)|([a-z]{3}|[0-7])(?:-([a-z]{3}|[0-7]))?)(?:/([1-7]))?")
-_TICK = timedelta(microseconds=1)
+_TICK, _SECOND, _WEEK = timedelta(microseconds=1), timedelta(seconds=1), timedelta(weeks=1)
 _FIRST_WINDOW = timedelta(minutes=1)
 
 
@@ -33,8 +33,36 @@ class Cron:
     def next_after(self, moment: datetime) -> datetime | None:
         """The first due time after a moment, in UTC; None where there is none, as for 30 February."""
         # In UTC: Python adds to times of the clock on the wall, which in autumn stand for two moments.
-        found: datetime | None = self.trigger.get_next_fire_time(None, moment.astimezone(UTC) + _TICK)
+        start = moment.astimezone(UTC)
+        found = self._ask(start + _TICK)
+        # APScheduler takes the day of 23 hours for one of 24, and so passes over what is due in the first hour after
+        # it: it is asked again from each change of the clock on.
+        while found is not None and (change := self._change_between(start, found)) is not None:
+            later = self._ask(change)
+            found = found if later is None else min(found, later)
+            start = change
+        return found
+
+    def _ask(self, moment: datetime) -> datetime | None:
+        """The first due time that is not before a moment, in UTC."""
+        found: datetime | None = self.trigger.get_next_fire_time(None, moment)
         return None if found is None else found.astimezone(UTC)
+
+    def _change_between(self, start: datetime, end: datetime) -> datetime | None:
+        """When the clock on the wall is first set forward or back after one moment and before another, in UTC."""
+        before = self._offset(start)
+        while start < end and self._offset(min(start + _WEEK, end)) == before:
+            start += _WEEK
+        if start >= end:
+            return None
+        end = min(start + _WEEK, end)
+        while end - start > _SECOND:
+            middle = start + (end - start) / 2
+            start, end = (middle, end) if self._offset(middle) == before else (start, middle)
+        return end.replace(microsecond=0)
+
+    def _offset(self, moment: datetime) -> timedelta | None:
+        return moment.astimezone(self.trigger.timezone).utcoffset()
 
     def last_between(self, after: datetime, until: datetime) -> datetime | None:
         """The last due time after one moment and not after another; None where there is none.

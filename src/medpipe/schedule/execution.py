@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,6 +93,16 @@ class Executor:
         """
         if not self._project_lock.acquire(f"process {os.getpid()} on {socket.gethostname()}"):
             return False
+        try:
+            taken = self._see_to_what_was_left(jobs)
+        except BaseException:
+            self.release()
+            raise
+        if not taken:
+            self.release()
+        return taken
+
+    def _see_to_what_was_left(self, jobs: Mapping[str, Job]) -> bool:
         left = self.state.running()
         for run in left:
             if count := processes.end_run(run.id, termination_s=self._termination_s):
@@ -100,7 +111,6 @@ class Executor:
         while not self._job_lock.acquire():
             if time.monotonic() > deadline:
                 _logger.warning("a job still runs that cannot be ended from here; waiting for it")
-                self._project_lock.release()
                 return False
             time.sleep(0.1)
         for run in left:
@@ -142,8 +152,12 @@ class Executor:
         _logger.info("%s: attempt %d begins, log %s", name, run.attempt, log.relative_to(self.project))
         with log.open("ab", buffering=0) as output:
             attempt = _Attempt(self, name, job, run, stop, output, meanwhile)
-            result = attempt.perform(force)
-            output.write(f"[schedule] {result.outcome}: {result.reason}\n".encode())
+            try:
+                result = attempt.perform(force)
+            except OSError as error:  # such as a full disk, or a Python that is just being replaced
+                result = Result(state.FAILED, f"it could not be run: {error}", 1)
+            with suppress(OSError):  # the disk may be full, and the state tells it too
+                output.write(f"[schedule] {result.outcome}: {result.reason}\n".encode())
         self.state.end(run, result.outcome, result.reason, again=self._again(run, result.outcome, job))
         _logger.info("%s: %s: %s", name, result.outcome, result.reason)
         return result

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medpipe.schedule.jobs import Job
 from medpipe.schedule.processes import TERMINATION_S
+from medpipe.schedule.state import STATE_FOLDER
 
 _VARIABLES = ("PATH", "KEDRO_ENV", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "LANG")
 """Passed on where they are set. No credentials: those belong into conf/local."""
@@ -20,7 +21,8 @@ UNIT = "medpipe-schedule.service"
 def systemd_unit(project: Path, env: str | None = None, user: str | None = None) -> str:
     """A service that starts the scheduler with the host and again when it fails.
 
-    Only the scheduler is sent SIGTERM on stop, and ends its job itself; what is left after that is killed.
+    Only the scheduler is sent SIGTERM on stop, and ends its job itself; what is left after that is killed. A training
+    that runs out of memory does not stop the scheduler, as systemd would have it, but is a failed attempt.
 
     Args:
         project: Folder of the project.
@@ -32,8 +34,8 @@ def systemd_unit(project: Path, env: str | None = None, user: str | None = None)
     return f"""\
 [Unit]
 Description=medpipe: scheduled retraining of {_percent(project.name)}
-After=network-online.target remote-fs.target
-Wants=network-online.target
+After=network-online.target remote-fs.target time-sync.target
+Wants=network-online.target time-sync.target
 
 [Service]
 Type=simple
@@ -44,6 +46,7 @@ ExecStart={command}
 Restart=on-failure
 RestartSec=30
 KillMode=mixed
+OOMPolicy=continue
 TimeoutStopSec={3 * TERMINATION_S:.0f}
 NoNewPrivileges=yes
 
@@ -72,8 +75,8 @@ def crontab_lines(project: Path, jobs: Mapping[str, Job], env: str | None = None
             lines.append(f"# {name}: {job.cron!r} has seconds, which cron does not know")
         else:
             command = " ".join(shlex.quote(word) for word in _command("once", env, name))
-            log = project / "data" / ".schedule" / "cron.log"
-            line = f"cd {shlex.quote(str(project))} && {command} >> {shlex.quote(str(log))} 2>&1"
+            log = f"{STATE_FOLDER}/cron.log"
+            line = f"cd {shlex.quote(str(project))} && mkdir -p {STATE_FOLDER} && {command} >> {log} 2>&1"
             lines.append(f"{job.cron} {line}".replace("%", "\\%"))
     return "\n".join(lines) + "\n"
 

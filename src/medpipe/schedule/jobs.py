@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, Field, PositiveFloat, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from medpipe.core.errors import InputError
 from medpipe.core.params import Params
 from medpipe.schedule.cron import Cron, parse_cron
+from medpipe.schedule.state import LONGEST_WAIT
 
 PATTERNS = ["schedules*", "schedules*/**"]
+_DAY_S, _YEAR_S = LONGEST_WAIT.total_seconds(), 366 * 86400.0
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")  # it becomes a folder and part of a unit's name
 
 
@@ -34,13 +36,13 @@ class Retries(Params):
         times: Attempts after the first.
         first_wait_s: Seconds before the second attempt.
         factor: By which the wait grows.
-        longest_wait_s: The longest wait, seconds.
+        longest_wait_s: The longest wait, seconds; at most a day.
     """
 
     times: int = Field(2, ge=0, le=20)
-    first_wait_s: float = Field(60.0, ge=0)
-    factor: float = Field(4.0, ge=1)
-    longest_wait_s: float = Field(3600.0, ge=0)
+    first_wait_s: float = Field(60.0, ge=0, le=_DAY_S)
+    factor: float = Field(4.0, ge=1, le=100)
+    longest_wait_s: float = Field(3600.0, ge=0, le=_DAY_S)
 
     def wait_s(self, attempt: int) -> float | None:
         """Seconds between the end of an attempt (from 1) and the next; None where there is no next."""
@@ -57,14 +59,14 @@ class Job(Params):
         pipelines: Run one after the other; the first that fails ends the attempt.
         env: Kedro environment; None takes the scheduler's.
         parameters: Changes of parameters, nested or by dotted names; single values only.
-        timeout_s: Longest time of an attempt, seconds; then the whole process group is ended.
+        timeout_s: Longest time of an attempt, seconds, at most a year; then the whole process group is ended.
         retries: What follows a failed attempt.
         min_new: So much new data (files of scans, molecules) since the last finished run is enough to train; 0 trains
             at each due time.
         drift_threshold: So much drift of the new data (population stability index of any feature) is enough, however
             few they are; None does not look.
         misfire_grace_s: How late a run may begin that was missed while the host slept or the scheduler was down;
-            seconds.
+            seconds, at most a year.
         enabled: Whether the scheduler runs it; ``once`` does so anyway.
     """
 
@@ -72,11 +74,11 @@ class Job(Params):
     pipelines: tuple[str, ...] = Field(min_length=1)
     env: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
-    timeout_s: PositiveFloat = 12 * 3600.0
+    timeout_s: float = Field(12 * 3600.0, gt=0, le=_YEAR_S)
     retries: Retries = Retries()
     min_new: int = Field(1, ge=0)
     drift_threshold: float | None = Field(0.2, gt=0)
-    misfire_grace_s: float = Field(3600.0, ge=0)
+    misfire_grace_s: float = Field(3600.0, ge=0, le=_YEAR_S)
     enabled: bool = True
 
     @field_validator("parameters")

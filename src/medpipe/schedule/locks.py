@@ -2,7 +2,11 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
+
+_LOOKS, _LOOK_S = 5, 0.02
+"""Who asks for the holder holds the lock for a moment, so it is tried so often, so many seconds apart."""
 
 
 class FileLock:
@@ -34,9 +38,13 @@ class FileLock:
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        for _ in range(_LOOKS):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_LOOK_S)
+        else:
             os.close(descriptor)
             return False
         os.ftruncate(descriptor, 0)

@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -20,8 +21,13 @@ from medpipe.schedule.state import Run
 POLL_S = 0.5
 """Seconds between two looks at clock and configuration; a due time is met more exactly."""
 
+FAULT_PAUSE_S = 30.0
+"""Seconds until it goes on after a fault of the host's, such as a full disk."""
+
 BUSY = 75
 """Exit status where another job runs: EX_TEMPFAIL of sysexits.h."""
+
+_FILES = ("*/schedules*", "*/schedules*/**/*")  # of `medpipe.schedule.jobs.PATTERNS`, in all environments
 
 _logger = logging.getLogger(__name__)
 
@@ -54,14 +60,22 @@ class Scheduler:
         try:
             self._jobs = jobs
             _logger.info("%d jobs of schedules.yml", len(jobs))
-            if self._executor.take(jobs):  # what a killed scheduler left does not wait for the next due time
-                self._executor.release()
             while not stop.is_set():
-                self._see_to_the_clock()
-                if not self._run_next(stop):
-                    stop.wait(self._pause_s())
+                try:
+                    self._go_on(stop)
+                except (OSError, sqlite3.Error) as error:
+                    _logger.error("%s: %s; it goes on in %g s", type(error).__name__, error, FAULT_PAUSE_S)
+                    stop.wait(FAULT_PAUSE_S)
         finally:
             self._lock.release()
+
+    def _go_on(self, stop: Event) -> None:
+        if self._executor.take(self._jobs):  # what was left by a kill or a fault does not wait for the next due time
+            self._executor.release()
+        while not stop.is_set():
+            self._see_to_the_clock()
+            if not self._run_next(stop):
+                stop.wait(self._pause_s())
 
     def _read(self) -> dict[str, Job]:
         self._seen = _version(self._executor.project)
@@ -175,8 +189,11 @@ def run_once(
 
 def _version(project: Path) -> object:
     """Names and times of all files that jobs are read from."""
-    files = sorted((project / "conf").glob("*/schedules*.yml"))
-    return [(file, file.stat().st_mtime_ns) for file in files if file.exists()]
+    found = []
+    for file in sorted(file for pattern in _FILES for file in (project / "conf").glob(pattern)):
+        with suppress(FileNotFoundError):  # an editor may just be replacing it
+            found.append((file, file.stat().st_mtime_ns))
+    return found
 
 
 def _span(span: timedelta) -> str:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ KILLED, STOPPED, MISSED = "killed", "stopped", "missed"
 
 CLOCK, ONCE = "clock", "once"
 """Who asked for a run: its cron, or ``medpipe schedule once``."""
+
+LONGEST_WAIT = timedelta(days=1)
+"""Before a retry. A time that lies further ahead was written down while the clock was wrong, and counts for nothing."""
 
 STATE_FOLDER = Path("data", ".schedule")
 """Of a project: state, locks, logs."""
@@ -81,8 +84,8 @@ class Baseline:
 
     Attributes:
         source: Digest of where the data lie; names of folders may tell of patients.
-        listing: Keys of its items; see `medpipe.schedule.arrivals`.
-        profile: JSON of a sample of the inputs; see `medpipe.schedule.drift`. None where no one asked for it.
+        listing: Keys of its items; see `medpipe.schedule.looking.sources`.
+        profile: JSON of a sample of the inputs; see `medpipe.schedule.looking.drift`. None where no one asked.
     """
 
     source: str
@@ -90,6 +93,7 @@ class Baseline:
     profile: str | None
 
 
+_READ = "BEGIN"  # needs no right to write, and does not wait for a writer before its COMMIT
 _COLUMNS = tuple(field.name for field in fields(Run))
 _TIMES = ("planned", "due", "started", "ended")
 
@@ -104,21 +108,24 @@ class State:
     def __init__(self, project: Path) -> None:
         self.folder = project / STATE_FOLDER
         self.folder.mkdir(parents=True, exist_ok=True)
+        with self._transaction(_READ) as database:
+            if database.execute("SELECT 1 FROM sqlite_master").fetchone():  # those who only look need not write
+                return
         with self._transaction() as database:
             for statement in _TABLES.split(";\n"):
                 database.execute(statement)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
         """All that is written inside is there in full or not at all."""
         with closing(sqlite3.connect(self.folder / "schedule.sqlite", timeout=60, isolation_level=None)) as database:
             database.row_factory = sqlite3.Row
-            database.execute("BEGIN IMMEDIATE")
+            database.execute(begin)
             yield database
             database.execute("COMMIT")
 
     def _select(self, condition: str, *values: Any) -> list[Run]:
-        with self._transaction() as database:
+        with self._transaction(_READ) as database:
             rows = database.execute(f"SELECT * FROM runs WHERE {condition}", values).fetchall()
         return [_run(row) for row in rows]
 
@@ -177,8 +184,9 @@ class State:
                 _retry(database, run, *again)
 
     def next_waiting(self, now: datetime) -> Run | None:
-        """The run whose turn it is."""
-        found = self._select("outcome = ? AND due <= ? ORDER BY due, rowid LIMIT 1", WAITING, _text(now))
+        """The run whose turn it is; one that waits for longer than any wait is would wait for ever."""
+        turn = "outcome = ? AND (due <= ? OR due > ?) ORDER BY due, rowid LIMIT 1"
+        found = self._select(turn, WAITING, _text(now), _text(now + LONGEST_WAIT))
         return found[0] if found else None
 
     def waiting(self) -> list[Run]:
@@ -191,7 +199,7 @@ class State:
 
     def last(self, job: str) -> Run | None:
         """The newest run of a job that is over or was missed."""
-        found = self._select("job = ? AND ended IS NOT NULL ORDER BY ended DESC, rowid DESC LIMIT 1", job)
+        found = self._select("job = ? AND ended IS NOT NULL ORDER BY rowid DESC LIMIT 1", job)
         return found[0] if found else None
 
     def runs(self, job: str | None = None, limit: int = 100) -> list[Run]:
@@ -205,13 +213,16 @@ class State:
 
         That is the last one that was, or the moment in which the job, or its present cron, was first seen.
         """
+        latest = _text(now + LONGEST_WAIT)
         with self._transaction() as database:
-            row = database.execute("SELECT since FROM jobs WHERE name = ? AND cron = ?", (job, cron)).fetchone()
+            row = database.execute(
+                "SELECT since FROM jobs WHERE name = ? AND cron = ? AND since <= ?", (job, cron, latest)
+            ).fetchone()
             if row is None:
                 database.execute("REPLACE INTO jobs VALUES (?, ?, ?)", (job, cron, _text(now)))
                 return now
             newest = database.execute(
-                "SELECT MAX(planned) FROM runs WHERE job = ? AND trigger = ?", (job, CLOCK)
+                "SELECT MAX(planned) FROM runs WHERE job = ? AND trigger = ? AND planned <= ?", (job, CLOCK, latest)
             ).fetchone()[0]
         return datetime.fromisoformat(max(row["since"], newest or ""))
 
@@ -229,13 +240,13 @@ class State:
 
     def look(self, run: Run) -> tuple[bool, str]:
         """Whether there is reason to train, and which."""
-        with self._transaction() as database:
+        with self._transaction(_READ) as database:
             row = database.execute("SELECT train, reason FROM looks WHERE run = ?", (run.id,)).fetchone()
         return bool(row["train"]), str(row["reason"])
 
     def baselines(self, job: str) -> dict[str, Baseline] | None:
         """What the job's last finished run began with, by source; None where no run has finished."""
-        with self._transaction() as database:
+        with self._transaction(_READ) as database:
             finished = "SELECT id FROM runs WHERE job = ? AND outcome = ?"
             if database.execute(f"{finished} LIMIT 1", (job, FINISHED)).fetchone() is None:
                 return None

@@ -8,8 +8,10 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Protocol
 
 import numpy as np
@@ -84,10 +86,11 @@ class ScanFolder:
             folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
             for name in sorted(names):
                 path = Path(root, name)
-                if not name.startswith(".") and path.is_file():
+                with suppress(FileNotFoundError):  # such as what was still arriving, and has its name now
                     stat = path.stat()
-                    inside = os.fsencode(path.relative_to(self.folder))
-                    found[_key(inside + f"|{stat.st_size}|{stat.st_mtime_ns}".encode())] = path
+                    if not name.startswith(".") and S_ISREG(stat.st_mode):
+                        inside = os.fsencode(path.relative_to(self.folder))
+                        found[_key(inside + f"|{stat.st_size}|{stat.st_mtime_ns}".encode())] = path
         return found
 
 
