@@ -100,3 +100,23 @@ def test_the_zip64_record_is_read_where_there_is_one(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(GOOD[:at] + record + locator + end)
     with pytest.raises(Refusal, match="1000000 members"):
         check_archive(tmp_path / "a.zip", PARAMS)
+
+
+def test_members_are_counted_whatever_the_archive_tells_of_their_number(tmp_path: Path) -> None:
+    many = archive(*((f"{n}.dcm", b"x") for n in range(6)))
+    (tmp_path / "a.zip").write_bytes(patched(many, END, 8, struct.pack("<HH", 1, 1)))
+    with pytest.raises(Refusal, match="names 6 members"):
+        check_archive(tmp_path / "a.zip", PARAMS)
+
+
+def test_the_zip64_record_that_zipfile_reads_counts_and_not_the_one_told_of(tmp_path: Path) -> None:
+    at = GOOD.index(END)
+    size, start = struct.unpack_from("<LL", GOOD, at + 12)
+    harmless, counts = (
+        struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, n, n, size, start) for n in (2, 1_000_000)
+    )
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    end = struct.pack("<4s4H2LH", END, 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    (tmp_path / "a.zip").write_bytes(GOOD[:at] + harmless + counts + locator + end)
+    with pytest.raises(Refusal, match="1000000 members"):
+        check_archive(tmp_path / "a.zip", PARAMS)

@@ -21,9 +21,10 @@ NESTED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", "
 _END = struct.Struct("<4s4H2LH")  # end of central directory record, PKWARE APPNOTE 4.3.16
 _END_64 = struct.Struct("<4sQ2H2L4Q")  # zip64 end of central directory record, 4.3.14
 _LOCATOR = struct.Struct("<4sLQL")  # zip64 end of central directory locator, 4.3.15
+_ENTRY = b"PK\x01\x02"  # begins each entry of the central directory, 4.3.12
 _MAX_COMMENT = 0xFFFF
-_LONGEST_ENTRY = 4096
-"""Bytes of an entry of the central directory, 46 and its name and extra fields: far more than scans have."""
+_MEAN_ENTRY = 1024
+"""Most bytes of an entry of the central directory in the mean, 46 and its name and extra fields."""
 _ENCRYPTED = 0x1  # bit 0 of the general purpose flags, 4.4.4
 _UNIX = 3  # "version made by", 4.4.2: where the upper half of the external attributes is a file mode
 
@@ -51,7 +52,10 @@ def _no_zip(reason: str) -> Refusal:
 
 
 def _check_directory(file: BinaryIO, params: ServeParams) -> None:
-    """The number of members as the archive tells it, before its directory is read into memory."""
+    """Counts the members, before an object is made of each; what the archive tells of their number may be a lie.
+
+    The directory is looked for where `zipfile` does: right before its end, whatever the places told.
+    """
     end_of_file = file.seek(0, 2)
     tail_starts = max(0, end_of_file - _END.size - _MAX_COMMENT)
     file.seek(tail_starts)
@@ -60,19 +64,22 @@ def _check_directory(file: BinaryIO, params: ServeParams) -> None:
     if at < 0 or len(tail) - at < _END.size:
         raise _no_zip("it does not end as one")
     _, _, _, _, count, size, _, _ = _END.unpack_from(tail, at)
+    end = tail_starts + at
     if at >= _LOCATOR.size and tail[at - _LOCATOR.size :].startswith(b"PK\x06\x07"):
-        _, _, place, _ = _LOCATOR.unpack_from(tail, at - _LOCATOR.size)
-        file.seek(min(place, end_of_file))
+        end -= _LOCATOR.size + _END_64.size
+        file.seek(max(0, end))
         record = file.read(_END_64.size)
         if len(record) < _END_64.size or not record.startswith(b"PK\x06\x06"):
             raise _no_zip("its zip64 record is damaged")
         _, _, _, _, _, _, _, count, size, _ = _END_64.unpack(record)
+    if size > params.max_files * _MEAN_ENTRY:
+        raise Refusal(422, "zip_entries", f"The directory of the archive takes {size} bytes; it is no export of scans.")
+    file.seek(max(0, end - size))
+    count = max(count, file.read(size).count(_ENTRY))
     if count > params.max_files:
         raise Refusal(
             422, "zip_entries", f"The archive names {count} members, at most {params.max_files} are taken.",
         )  # fmt: skip
-    if size > params.max_files * _LONGEST_ENTRY:
-        raise Refusal(422, "zip_entries", f"The directory of the archive takes {size} bytes; it is no export of scans.")
 
 
 def _check_member(member: zipfile.ZipInfo, who: str) -> None:
