@@ -8,7 +8,7 @@ from medpipe.ct.geometry import Geometry
 from medpipe.ct.lung_sides import LEFT, RIGHT, split
 from medpipe.ct.lungs import Lungs, NoLungsError, find_lungs
 from medpipe.ct.params import LungParams
-from medpipe.ct.phantom import PhantomParams
+from medpipe.ct.phantom.params import PhantomParams
 from medpipe.ct.phantom.plan import plan_cohort
 from medpipe.ct.phantom.scan import make_scan
 from medpipe.ct.resample import to_canonical

@@ -8,7 +8,7 @@ import pytest
 from medpipe.core.errors import InputError
 from medpipe.ct.params import CTSourceParams
 from medpipe.ct.sources import provide
-from medpipe.nodules.findings.export.write import FindingsFolder
+from medpipe.nodules.findings.export.folder import FindingsFolder
 from medpipe.nodules.findings.intake import scans_folder
 from medpipe.nodules.findings.models import write_models
 from medpipe.nodules.findings.params import InferenceSourceParams

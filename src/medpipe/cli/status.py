@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from medpipe.cli.told import told
+from medpipe.core.imports import without_collection
 from medpipe.registry.project import find_project
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class ProjectStatus:
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @told()
+@without_collection()
 def status(env: str | None, n_runs: int, as_json: bool) -> None:
     """Show the newest runs, champions, scheduled jobs, disk use and GPUs."""
     import json

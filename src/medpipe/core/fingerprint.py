@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from medpipe.core.atomic import TEMPORARY_PREFIX
 
@@ -38,6 +37,8 @@ def digest(*objects: Any) -> str:
 
 
 def _parts(obj: Any) -> Iterator[bytes]:
+    import pandas as pd
+
     if isinstance(obj, bytes):
         yield obj
     elif isinstance(obj, np.ndarray):

@@ -41,7 +41,7 @@ def provide(params: CTSourceParams, folder: Path | str) -> Path:
         return _users_folder(params.folder)
     if params.kind == "lidc_wheels":
         return _fetch_lidc(folder)
-    from medpipe.ct.phantom import write_cohort
+    from medpipe.ct.phantom.cohort import write_cohort
 
     write_cohort(folder, params.phantom, params.n_jobs)
     return folder

@@ -1,4 +1,4 @@
-"""kedro-datasets' Parquet, JSON, text and Matplotlib datasets, written atomically: a killed run leaves no half file."""
+"""kedro-datasets' Parquet, JSON and text datasets, written atomically: a killed run leaves no half file."""
 
 import shutil
 from pathlib import Path, PurePosixPath
@@ -6,7 +6,6 @@ from typing import Any
 
 from kedro_datasets._typing import TablePreview
 from kedro_datasets.json import JSONDataset
-from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import ParquetDataset
 from kedro_datasets.text import TextDataset
 
@@ -17,7 +16,7 @@ HIDDEN_COLUMNS = frozenset({"patient_id", "source_patient_id", "source_series_ui
 """Never shown in a preview: they may tell who a patient is."""
 
 
-class _Atomic:
+class Atomic:
     """Mixin that has the dataset below it write to a temporary name, which is then renamed."""
 
     _filepath: PurePosixPath
@@ -38,7 +37,7 @@ class _Atomic:
                 self._filepath = target
 
 
-class TableDataset(_Atomic, ParquetDataset):
+class TableDataset(Atomic, ParquetDataset):
     """A table as one Parquet file."""
 
     def preview(self, nrows: int = PREVIEW_ROWS) -> TablePreview:
@@ -70,19 +69,15 @@ class StreamedTableDataset(TableDataset):
         return TablePreview(rows.astype(object).where(rows.notna(), "").to_dict(orient="split"))
 
 
-class FigureDataset(_Atomic, MatplotlibDataset):
-    """A Matplotlib figure as a picture."""
-
-
-class PageDataset(_Atomic, TextDataset):
+class PageDataset(Atomic, TextDataset):
     """A self-contained HTML page."""
 
 
-class RecordDataset(_Atomic, JSONDataset):
+class RecordDataset(Atomic, JSONDataset):
     """A nested record, such as a decision with its reasons, as JSON."""
 
 
-class MetricsDataset(_Atomic, JSONDataset):
+class MetricsDataset(Atomic, JSONDataset):
     """A flat dictionary, name to number, as JSON."""
 
     def preview(self) -> TablePreview:

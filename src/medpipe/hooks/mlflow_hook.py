@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pandas as pd
 from kedro.framework.hooks import hook_impl
 
 from medpipe.datasets.fingerprint import dataset_fingerprint, persisted
@@ -21,7 +20,6 @@ from medpipe.hooks.experiment import experiment_id
 from medpipe.hooks.flatten import flatten
 from medpipe.hooks.killed import PROCESS_TAG, end_killed_runs, this_process
 from medpipe.hooks.messages import public_message
-from medpipe.hooks.models import ModelLog
 from medpipe.hooks.params import MLflowEntry
 from medpipe.hooks.provenance import run_tags
 from medpipe.registry.params import MLflowParams
@@ -119,6 +117,8 @@ class MLflowHook:
         os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its log lines go the way of all others
         import mlflow
 
+        from medpipe.hooks.models import ModelLog
+
         uri = self._params.store_uri(self._project)
         registry = open_registry(self._project, self._params, self._run.get("env"))
         mlflow.set_tracking_uri(uri)
@@ -149,6 +149,7 @@ class MLflowHook:
             self._client.log_batch(self._run_id, params=some)
 
     def _log_metrics(self, points: Iterable[tuple[int, str, float]]) -> None:
+        import pandas as pd
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)

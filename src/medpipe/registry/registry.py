@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from medpipe.core.errors import InputError
+from medpipe.core.imports import without_collection
 from medpipe.registry.database import make_database
 from medpipe.registry.events import Event, Kind, Reign, crowning, new_event, read_events, reigns
 from medpipe.registry.params import MLflowParams
@@ -27,6 +28,7 @@ class ChampionChangedError(InputError):
     """Another version became champion since the decision was made; it is void."""
 
 
+@without_collection()
 def open_registry(project: Path, params: MLflowParams, env: str | None = None) -> "Registry":
     """The registry of the tracking store that ``mlflow.yml`` names; a SQLite database is made where there is none.
 

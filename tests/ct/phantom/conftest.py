@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from medpipe.ct.phantom import PhantomParams, write_cohort
+from medpipe.ct.phantom.cohort import write_cohort
+from medpipe.ct.phantom.params import PhantomParams
 
 SMALL = PhantomParams(
     seed=3,

@@ -9,8 +9,8 @@ import SimpleITK as sitk
 
 from medpipe.ct.ingest import ingest
 from medpipe.ct.params import GateParams, IngestCTParams
-from medpipe.ct.phantom import PhantomParams, write_cohort
-from medpipe.ct.phantom.cohort import FINDING_COLUMNS
+from medpipe.ct.phantom.cohort import FINDING_COLUMNS, write_cohort
+from medpipe.ct.phantom.params import PhantomParams
 from medpipe.ct.phantom.plan import DIRECTIONS, plan_cohort
 from medpipe.ct.phantom.scan import make_scan, reorient
 from medpipe.ct.phantom.writers import write_metaimage

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from medpipe.ct.phantom import PhantomParams
 from medpipe.ct.phantom.anatomy import build_anatomy
 from medpipe.ct.phantom.findings import draw_findings
 from medpipe.ct.phantom.lungtrees import build_trees
+from medpipe.ct.phantom.params import PhantomParams
 from medpipe.ct.phantom.trees import Segments
 
 LARGE_VESSEL_MM = 1.5

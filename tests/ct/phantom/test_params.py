@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from medpipe.ct.phantom import PhantomParams
+from medpipe.ct.phantom.params import PhantomParams
 
 
 @pytest.mark.parametrize(

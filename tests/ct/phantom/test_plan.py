@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from medpipe.ct.phantom import PhantomParams
+from medpipe.ct.phantom.params import PhantomParams
 from medpipe.ct.phantom.plan import DIRECTIONS, LPS, make_uid, plan_cohort
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medpipe.ct.geometry import Geometry
-from medpipe.ct.phantom import PhantomParams
+from medpipe.ct.phantom.params import PhantomParams
 from medpipe.ct.phantom.plan import DIRECTIONS, LPS, plan_cohort
 from medpipe.ct.phantom.scan import PhantomScan, make_scan, reorient
 from medpipe.ct.volume import Volume

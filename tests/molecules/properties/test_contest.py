@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medpipe.molecules.properties.contest import PropertyGateParams, molecules_of_test, score_properties
+from medpipe.molecules.properties.contest import molecules_of_test, score_properties
+from medpipe.molecules.properties.contest_params import PropertyGateParams
 from medpipe.molecules.properties.evaluate import evaluate_properties
 from medpipe.molecules.properties.params import EvaluatePropertiesParams
 from medpipe.promotion.gate import decide

@@ -18,8 +18,9 @@ from medpipe.ct.labels import dicom_seg, label_maps
 from medpipe.ct.labels.base import Finding
 from medpipe.ct.params import LabelParams
 from medpipe.ct.readers import dicom
+from medpipe.nodules.findings.export.folder import FindingsFolder
 from medpipe.nodules.findings.export.source import open_source
-from medpipe.nodules.findings.export.write import FindingsFolder, write_findings
+from medpipe.nodules.findings.export.write import write_findings
 from tests.nodules.findings.conftest import ALGORITHM, N_BALLS, Case
 
 DCIODVFY = shutil.which("dciodvfy", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))

@@ -10,13 +10,11 @@ import pandas as pd
 
 from medpipe.molecules.metrics.fingerprints import nearest
 from medpipe.molecules.properties.features import read_features
-from medpipe.molecules.properties.metrics import classification_metrics, draw_weights, regression_metrics
+from medpipe.molecules.properties.metrics import MEAN, classification_metrics, draw_weights, regression_metrics
 from medpipe.molecules.properties.model import PropertyModel
 from medpipe.molecules.properties.params import EvaluatePropertiesParams
 from medpipe.training.checkpoint import Checkpoint
 
-MEAN = "mean"
-"""Where the means over all tasks stand, in place of a task."""
 PARTS = {"networks": 1.0, "trees": 0.0}
 """What the model is made of, with the weight of the networks that leaves only this part."""
 PREDICTION_COLUMNS = ("smiles", "task", "target", "value", "uncertainty", "similarity", "in_domain")

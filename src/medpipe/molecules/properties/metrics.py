@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
+MEAN = "mean"
+"""Where the means over all tasks stand, in place of a task."""
+
 
 def draw_weights(n: int, n_sets: int, seed: int) -> FloatArray:
     """The molecules as they are, then sets drawn with replacement: (1 + n_sets, n)."""

@@ -9,7 +9,7 @@ from medpipe.ct.masks import MaskStore
 from medpipe.ct.params import IngestCTParams, PreprocessParams
 from medpipe.ct.store import ScanStore
 from medpipe.nodules.classification.params import ClassifyParams
-from medpipe.nodules.findings.export.write import FindingsFolder
+from medpipe.nodules.findings.export.folder import FindingsFolder
 from medpipe.nodules.findings.models import ModelFolder
 from medpipe.nodules.findings.params import FindParams, InferenceSourceParams, ModelFiles
 from medpipe.nodules.report_params import ReportParams

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from medpipe.molecules.properties.contest import PropertyGateParams
+from medpipe.molecules.properties.contest_params import PropertyGateParams
 from medpipe.molecules.properties.params import EvaluatePropertiesParams
 from medpipe.pipelines.promotion import nodes
 from medpipe.promotion.scores import Scores

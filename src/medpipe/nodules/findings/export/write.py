@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medpipe.core.atomic import atomic_path, remove_leftovers
-from medpipe.core.fingerprint import digest_path
 from medpipe.core.progress import track
 from medpipe.ct.geometry import Geometry
 from medpipe.ct.masks import MaskStore
@@ -19,6 +18,7 @@ from medpipe.ct.readers import ScanReadError
 from medpipe.ct.straighten import upright_grid
 from medpipe.nodules.evaluation.matching import POSITION
 from medpipe.nodules.findings.algorithm import Algorithm
+from medpipe.nodules.findings.export.folder import TABLE, FindingsFolder
 from medpipe.nodules.findings.export.grid import source_labels
 from medpipe.nodules.findings.export.nifti import SUFFIX, write_label_map
 from medpipe.nodules.findings.export.segmentation import segmentation
@@ -32,7 +32,6 @@ from medpipe.nodules.findings.export.source import (
 )
 from medpipe.nodules.findings.export.structured_report import structured_report
 
-TABLE = "findings.csv"
 SCANS = "scans.csv"
 LABEL_MAP_ENDING = f"_seg{SUFFIX}"
 """Intake takes a label map of this name for one of the series that it is named after."""
@@ -54,25 +53,6 @@ and the reason."""
 _SOURCE_COLUMNS = ["source_series_uid", "slice", "row", "column", "sop_instance_uid", "frame"]
 
 _logger = logging.getLogger(__name__)
-
-
-class FindingsFolder:
-    """A folder of written findings.
-
-    Args:
-        folder: Filled by `write_findings`.
-    """
-
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
-
-    def table(self) -> pd.DataFrame:
-        """The findings of all scans."""
-        return pd.read_csv(self.folder / TABLE, dtype={"series_uid": "str", "source_series_uid": "str"})
-
-    def fingerprint(self) -> str:
-        """Digest of the files."""
-        return digest_path(self.folder)
 
 
 @dataclass
