@@ -34,6 +34,7 @@ def test_a_molecule_becomes_canonical(text: str, canonical: str) -> None:
         ("C[Si](C)C", "disallowed_atom", "Si"),
         ("C*", "disallowed_atom", "*"),
         ("CC.O", "several_fragments", "fragments is"),
+        ("CC~C", "any_bond", "bond of any order"),
     ],
 )
 def test_a_reject_says_why(text: str, code: str, reason: str) -> None:

@@ -2,6 +2,8 @@ import gzip
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from medpipe.core.errors import InputError
@@ -38,6 +40,28 @@ def test_parquet_rows_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pd.DataFrame({"Smiles": ["CCO", None], "x": [1, 2]}).to_parquet(path)
     assert list(read_lines(path, "smiles")) == [Line(1, "CCO"), Line(2, "")]
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())])
+def test_text_of_parquet_may_be_of_any_kind(tmp_path: Path, kind: pa.DataType) -> None:
+    pq.write_table(pa.table({"smiles": pa.array(["CCO", None, "CCO"]).cast(kind)}), tmp_path / "a.parquet")
+    assert [line.text for line in read_lines(tmp_path / "a.parquet", "smiles")] == ["CCO", "", "CCO"]
+
+
+def test_bad_bytes_in_parquet_come_as_text(tmp_path: Path) -> None:
+    smiles = pa.array([b"CC\xffO", b"CCO"]).view(pa.string())
+    pq.write_table(pa.table({"smiles": smiles}), tmp_path / "a.parquet")
+    assert [line.text for line in read_lines(tmp_path / "a.parquet", "smiles")] == ["CC\ufffdO", "CCO"]
+
+
+def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"smiles": [f"{'C' * n}O" for n in range(100)]}).to_parquet(path)
+    content = bytearray(path.read_bytes())
+    content[100:200] = b"\xff" * 100
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet file"):
+        list(read_lines(path, "smiles"))
 
 
 def test_an_endless_line_is_cut_and_the_next_one_is_read(tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ def test_nothing_gives_nothing() -> None:
 class Model:
     """Stands for a trained property model: knows alcohols well, amines badly, and has never seen bromine."""
 
-    def predict(self, smiles: list[str], n_jobs: int) -> pd.DataFrame:
+    tasks = ("logs",)
+
+    def predict(self, smiles: list[str], n_jobs: int, description: None) -> pd.DataFrame:
         return pd.DataFrame(
             {
                 "logs": [-1.0 - len(one) for one in smiles],
@@ -125,6 +127,5 @@ def test_a_missing_model_and_an_unknown_task_are_named(with_model: Path) -> None
         Scorer(ScoringParams(components={"s": property_aim()}))
     with pytest.raises(InputError, match=r"components\.s\.model: no file"):
         Scorer(ScoringParams(components={"s": property_aim(model="other")}), with_model)
-    unknown = Scorer(ScoringParams(components={"s": property_aim(task="taste")}, n_jobs=1), with_model)
     with pytest.raises(InputError, match=r"components\.s\.task: the model knows no 'taste', only logs"):
-        unknown.score(["CCO"])
+        Scorer(ScoringParams(components={"s": property_aim(task="taste")}), with_model)

@@ -16,7 +16,7 @@ Notation = Literal["smiles", "selfies"]
 BREAK = "\n"
 """Stands between molecules where many are cut at a time."""
 _SYMBOLS = {
-    "smiles": r"\[[^\[\]\n]+\]|Br|Cl|%\(\d+\)|%\d\d|[BCNOPSFIbcnops0-9().=#$:~*@/\\+-]",
+    "smiles": r"\[[^\[\]\n]+\]|Br|Cl|->|<-|%\(\d+\)|%\d\d|[BCNOPSFIbcnops0-9().=#$:~*@/\\+-]",
     "selfies": r"\[[^\[\]\n]+\]|\.",
 }
 _SYMBOL = {notation: re.compile(pattern) for notation, pattern in _SYMBOLS.items()}

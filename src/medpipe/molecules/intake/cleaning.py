@@ -15,6 +15,7 @@ Form = Literal["smiles", "mol_block"]
 
 SHOWN_CHARACTERS = 200
 """So much of a rejected text is kept for the table of rejects."""
+_ANY_BOND = "~"
 _RAW_LENGTH_ALLOWANCE = 4
 """A raw SMILES may be this many times longer than the canonical one (explicit hydrogens, salts); RDKit gets no more."""
 
@@ -92,6 +93,8 @@ def _judge_text(text: str, params: IngestSmilesParams) -> Verdict | None:
 def _judge_molecule(molecule: Chem.Mol, smiles: str, params: IngestSmilesParams) -> Verdict | None:
     if molecule.GetNumAtoms() == 0:
         return Verdict("", "empty", "It has no atoms.")
+    if _ANY_BOND in smiles:
+        return Verdict("", "any_bond", "It has a bond of any order (~), as a query has; a molecule has none.")
     if "." in smiles and params.fragments == "refuse":
         return Verdict("", "several_fragments", "It is a salt or mixture (a dot); fragments is 'refuse'.")
     if len(smiles) > params.max_length:

@@ -156,12 +156,15 @@ def _read_parquet(path: Path, columns: list[str]) -> Iterator[Line]:
             names = [file.schema_arrow.names[_find_column(path, file.schema_arrow.names, one)] for one in columns]
             for name in names:
                 kind = file.schema_arrow.field(name).type
-                if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+                text = kind.value_type if pa.types.is_dictionary(kind) else kind
+                if not (pa.types.is_string(text) or pa.types.is_large_string(text) or pa.types.is_string_view(text)):
                     raise InputError(f"{path}: column {name!r} holds {kind}, expected text.")
             number = 0
             for batch in file.iter_batches(columns=names):
-                for row in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+                # As bytes: text that is no UTF-8 would stop the reading.
+                raw_rows = zip(*(batch.column(name).cast(pa.large_binary()).to_pylist() for name in names), strict=True)
+                for row in raw_rows:
                     number += 1
-                    yield Line(number, *((text or "")[:MAX_LINE_CHARACTERS] for text in row))
-    except pa.ArrowException as error:
+                    yield Line(number, *((raw or b"")[:MAX_LINE_CHARACTERS].decode(errors="replace") for raw in row))
+    except (pa.ArrowException, OSError) as error:  # damaged pages are OSErrors
         raise InputError(f"{path}: not a readable Parquet file ({error}).") from error

@@ -24,7 +24,7 @@ class PropertyGate:
         n_jobs: Processes that read molecules for the model.
 
     Raises:
-        InputError: The model is not there.
+        InputError: The model is not there, or does not know the task.
     """
 
     def __init__(self, name: str, params: PropertyParams, models: Path | None, n_jobs: int) -> None:
@@ -38,22 +38,15 @@ class PropertyGate:
         if not path.is_file():
             raise InputError(f"scoring.components.{name}.model: no file {path}; run the pipeline properties first.")
         self._model = _load(path)
+        if params.task not in self._model.tasks:
+            known = ", ".join(self._model.tasks)
+            raise InputError(f"scoring.components.{name}.task: the model knows no {params.task!r}, only {known}.")
 
     def predict(self, smiles: Sequence[str]) -> tuple[npt.NDArray[np.float64], list[str]]:
-        """Predictions (n,) in the property's unit, and for each why it is not to be trusted; empty where it is.
-
-        Raises:
-            InputError: The model does not know the task.
-        """
+        """Predictions (n,) in the property's unit, and for each why it is not to be trusted; empty where it is."""
         if not smiles:
             return np.empty(0), []
-        found = self._model.predict(smiles, self._n_jobs)
-        task = self._params.task
-        if task not in found:
-            known = [name for name in map(str, found) if not name.endswith("_uncertainty") and name != "in_domain"]
-            raise InputError(
-                f"scoring.components.{self._name}.task: the model knows no {task!r}, only {', '.join(known)}."
-            )
+        task, found = self._params.task, self._model.predict(smiles, self._n_jobs, description=None)
         reasons = np.full(len(found), "", dtype=object)
         if self._params.max_uncertainty is not None:
             reasons[found[f"{task}_uncertainty"].to_numpy() > self._params.max_uncertainty] = f"{self._name}: uncertain"

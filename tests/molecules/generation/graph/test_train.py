@@ -13,7 +13,7 @@ from medpipe.molecules.generation.direct.params import DirectParams
 from medpipe.molecules.generation.graph import train as train_module
 from medpipe.molecules.generation.graph.model import load_graph_sampler
 from medpipe.molecules.generation.graph.params import GraphDiscriminatorParams, GraphGeneratorParams, GraphParams
-from medpipe.molecules.generation.graph.warm_start import GraphWarmStart
+from medpipe.molecules.generation.graph.warm_start import GraphWarmStart, branch_step
 from medpipe.molecules.generation.params import BandParams, GanParams
 from medpipe.molecules.generation.sampler import load_sampler
 from medpipe.molecules.generation.train import Trained, train_gan
@@ -73,6 +73,13 @@ def test_generator_and_control_part_at_the_branch(trained: Trained) -> None:
     names = trained.control.weights
     assert trained.generator.weights.keys() == names.keys()
     assert any(not torch.equal(trained.generator.weights[name], names[name]) for name in names)
+
+
+@pytest.mark.parametrize(("share", "step"), [(0.0, 0), (0.5, 5), (0.99, 9)])
+def test_there_is_a_branch_before_the_end(share: float, step: int) -> None:
+    params = small(10, 2)
+    graph = params.graph.model_copy(update={"warm_start_share": share})
+    assert branch_step(params.model_copy(update={"graph": graph})) == step
 
 
 def test_sampling_repeats_itself(trained: Trained) -> None:

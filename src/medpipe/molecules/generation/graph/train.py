@@ -27,7 +27,7 @@ from medpipe.molecules.generation.graph.networks import (
     GraphDiscriminator,
     GraphGenerator,
 )
-from medpipe.molecules.generation.graph.warm_start import GraphWarmStart
+from medpipe.molecules.generation.graph.warm_start import GraphWarmStart, branch_step
 from medpipe.molecules.generation.params import GanParams
 from medpipe.molecules.generation.train import Trained
 from medpipe.training.denormals import flushed_denormals
@@ -78,7 +78,7 @@ def train(store: TokenStore, params: GanParams, work_dir: Path) -> Trained:
     autoencoder = GraphAutoencoder(params.graph.generator, layout)
     first, branch = _train_by_likelihood(autoencoder, alphabet, data, held_out, store, params, work_dir / "likelihood")
     gan, second = _train_gan(branch, alphabet, data, store, params, work_dir / "gan")
-    second["step"] += round(params.trainer.max_steps * params.graph.warm_start_share)
+    second["step"] += branch_step(params)
     origin = provenance(
         store,
         params,

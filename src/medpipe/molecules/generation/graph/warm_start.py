@@ -10,6 +10,12 @@ from medpipe.molecules.generation.graph.networks import GraphAutoencoder
 from medpipe.molecules.generation.params import GanParams
 
 
+def branch_step(params: GanParams) -> int:
+    """Step of the control at which the generator goes its own way, before the last one."""
+    steps = params.trainer.max_steps
+    return min(round(steps * params.graph.warm_start_share), steps - 1)
+
+
 class GraphWarmStart(LikelihoodTraining):
     """Trains the generator as the decoder of a variational autoencoder, on graphs (B, F) in the order of their SMILES.
 
@@ -26,7 +32,7 @@ class GraphWarmStart(LikelihoodTraining):
     def __init__(self, autoencoder: GraphAutoencoder, params: GanParams, measure: Measure) -> None:
         super().__init__(autoencoder, params, params.graph.kl_weight, measure)
         self.branch = copy.deepcopy(autoencoder).requires_grad_(False)
-        self._branch_step = round(params.trainer.max_steps * params.graph.warm_start_share)
+        self._branch_step = branch_step(params)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         """One step on one batch."""
