@@ -5,17 +5,22 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
 from medpipe.core.errors import InputError
 from medpipe.core.parallel import parallel
+from medpipe.core.progress import track
+from medpipe.core.usage import Usage
 from medpipe.datasets import MetricsDataset, TableDataset
+from medpipe.hooks import MLflowHook, ResourceHook
 from medpipe.runners import IncrementalRunner, RayRunner
 from tests.runners.clusters import two_nodes
 from tests.runners.test_incremental import Project, Recorder
@@ -179,3 +184,55 @@ def test_hooks_get_what_was_saved(tmp_path):
     pipeline = Pipeline([Node(lambda a: {"twice": 2.0 * a}, "a", "metrics", name="double")])
     RayRunner(state_folder=str(tmp_path / "state")).run(pipeline, catalog, Watch())
     assert seen == {"metrics": {"twice": 4.0}}
+
+
+def burn(seconds: float) -> float:
+    """Of the processor, not by the clock."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return seconds
+
+
+def work(folder: str) -> int:
+    held = bytearray(b"x") * (1 << 28)
+    list(track(map(burn, [0.1] * 5), "burning"))
+    return len(held)
+
+
+def burn_elsewhere(folder: str) -> float:
+    return sum(parallel(burn, [0.1] * 8, description=None, n_jobs=2))
+
+
+def work_and_fail(folder: str) -> None:
+    burn(0.3)
+    raise InputError("no")
+
+
+def measured(folder: Path, *nodes: Node) -> dict[str, Usage]:
+    """What the hook of this process knows after a run."""
+    catalog = DataCatalog({"folder": MemoryDataset(str(folder))})
+    pipeline, manager, hook = Pipeline(list(nodes)), _create_hook_manager(), ResourceHook(MLflowHook())
+    manager.register(hook)
+    manager.hook.before_pipeline_run(run_params={}, pipeline=pipeline, catalog=catalog)
+    with suppress(InputError):
+        RayRunner(state_folder=str(folder / "state")).run(pipeline, catalog, manager)
+    return dict(hook.usages)
+
+
+def test_what_a_node_takes_is_measured_where_it_runs(tmp_path):
+    usage = measured(tmp_path, Node(work, "folder", "done", name="work"))["work"]
+    assert usage.cpu_s > 0.4  # this process only waits
+    assert usage.wall_s >= usage.cpu_s - 0.1
+    assert usage.peak_memory_gib > 0.25
+    assert usage.items_per_s is not None
+    assert 0 < usage.items_per_s < 10.5
+
+
+def test_processor_time_of_the_fan_out_counts_for_its_node(tmp_path):
+    usage = measured(tmp_path, Node(burn_elsewhere, "folder", "done", name="spread"))["spread"]
+    assert usage.cpu_s > 0.7
+
+
+def test_a_node_that_fails_elsewhere_is_measured(tmp_path):
+    assert measured(tmp_path, Node(work_and_fail, "folder", "done", name="fails"))["fails"].cpu_s > 0.2

@@ -13,7 +13,7 @@ from medpipe.registry.project import find_project
 
 if TYPE_CHECKING:
     from medpipe.core.disk import DiskUse
-    from medpipe.hooks.gpu import Gpu
+    from medpipe.core.gpu import Gpu
     from medpipe.registry.runs import RecordedRun
     from medpipe.schedule.status import Status as ScheduleStatus
 
@@ -96,7 +96,7 @@ def read_status(project: Path, env: str | None, n_runs: int) -> ProjectStatus:
         env: Kedro environment; None takes KEDRO_ENV or ``local``.
         n_runs: How many runs at most.
     """
-    from medpipe.hooks.gpu import read_gpus
+    from medpipe.core.gpu import read_gpus
 
     found = ProjectStatus(gpus=read_gpus())
     parts: dict[str, Callable[[], None]] = {

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from medpipe.core.cluster import cancel, cluster_total, fetch, start_ray
 from medpipe.core.progress import track
+from medpipe.core.usage import add_cpu_of_others, cpu_of_this_process
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -123,15 +124,23 @@ def _with_ray(call: Callable[[T], R], items: Iterable[T], n_jobs: int) -> Iterat
             waiting.append(task.remote(shared, item))
             running.append(waiting[-1])
             while waiting and (waiting[0] not in running or len(waiting) >= RESULTS_AHEAD * most):
-                yield fetch(waiting.popleft())
+                yield _taken(waiting.popleft())
         while waiting:
-            yield fetch(waiting.popleft())
+            yield _taken(waiting.popleft())
     finally:
         cancel(waiting)
 
 
-def _apply(call: Callable[[T], R], item: T) -> R:
-    return call(item)
+def _apply(call: Callable[[T], R], item: T) -> tuple[R, float]:
+    """The result, and the processor seconds that it took."""
+    before = cpu_of_this_process()
+    return call(item), cpu_of_this_process() - before
+
+
+def _taken(reference: Any) -> Any:
+    result, cpu_s = fetch(reference)
+    add_cpu_of_others(cpu_s)
+    return result
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class Progress:
             _logger.info("%s: %d in %.1f s", self._description, self._done, time.monotonic() - self._start)
         if error is None:
             seconds = time.monotonic() - self._start
-            for listener in LISTENERS:
+            for listener in tuple(LISTENERS):  # a node that runs beside may end and take its own away
                 listener(self._description, self._done - self._before, seconds)
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from medpipe.core import progress
+from medpipe.core.usage import ELSEWHERE, Meter, Point, Usage
 from medpipe.hooks.mlflow_hook import MLflowHook
-from medpipe.hooks.usage import Meter, Point, Usage
 
 FOLDER = "resources"
 """Metrics are named ``resources/<node>/<what>``."""
@@ -21,7 +20,8 @@ class ResourceHook:
     ``gpu_mean_use_percent``; ``items_per_s`` where the node shows progress: of the step that took longest, in what that
     counts (scans, molecules, optimizer steps); the course of long nodes over their seconds.
 
-    Where nodes run side by side in one process, each is given what all of them take.
+    Where nodes run side by side in one process, each is given what all of them take. Those that run on workers of Ray
+    are measured there.
 
     Args:
         mlflow: Records.
@@ -30,37 +30,31 @@ class ResourceHook:
     def __init__(self, mlflow: MLflowHook) -> None:
         self._mlflow = mlflow
         self._meters: dict[str, Meter] = {}
-        self._steps: list[tuple[float, float]] = []  # seconds, items a second
         self._usages: dict[str, Usage] = {}
-        self._rates: dict[str, float] = {}
-        progress.LISTENERS.append(self._on_step)
 
     @property
     def usages(self) -> Mapping[str, Usage]:
         """What the nodes of the newest run took that have ended, by their names."""
         return self._usages
 
-    @property
-    def rates(self) -> Mapping[str, float]:
-        """Items a second of those nodes that told."""
-        return self._rates
-
     @hook_impl
     def before_pipeline_run(self) -> None:
         """Forgets an earlier run of the same process."""
         for meter in self._meters.values():
             meter.stop()
-        self._meters, self._usages, self._rates = {}, {}, {}
+        self._meters, self._usages = {}, {}
+        ELSEWHERE.clear()
 
     @hook_impl(trylast=True)
     def before_node_run(self, node: Any) -> None:
         """A node begins when the other hooks are done."""
         name = node.name
+        if name in ELSEWHERE:
+            return
 
         def tell(points: list[Point]) -> None:
             self._record(name, points)
 
-        self._steps = []
         self._meters[name] = Meter(tell)
         self._meters[name].start()
 
@@ -75,16 +69,18 @@ class ResourceHook:
         self._end(node.name)
 
     def _end(self, name: str) -> None:
-        usage = self._usages[name] = self._meters.pop(name).stop()
+        if name in ELSEWHERE:
+            measured = ELSEWHERE.pop(name)
+            if measured is None:  # its worker died
+                return
+            self._record(name, measured.points)
+            usage = measured.usage
+        else:
+            usage = self._meters.pop(name).stop()
+        self._usages[name] = usage
         values = asdict(usage)
         values["gpu_mean_use_percent"] = values.pop("gpu_use_percent")  # the plain name is the course's
-        if self._steps:
-            values["items_per_s"] = self._rates[name] = max(self._steps)[1]
         self._record(name, [(0, key, value) for key, value in values.items() if value is not None])
 
     def _record(self, name: str, points: list[Point]) -> None:
         self._mlflow.record((step, f"{FOLDER}/{name}/{key}", value) for step, key, value in points)
-
-    def _on_step(self, description: str, done: int, seconds: float) -> None:
-        if done and seconds:
-            self._steps.append((seconds, done / seconds))

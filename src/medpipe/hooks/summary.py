@@ -36,9 +36,9 @@ class RunSummaryHook:
             table.add_column(name, justify="right")
         for node in pipeline.nodes:
             if (usage := self._resources.usages.get(node.name)) is not None:
-                rate = self._resources.rates.get(node.name)
-                numbers = (f"{usage.wall_s:.1f}", f"{usage.cpu_s:.1f}", f"{usage.peak_memory_gib:.2f}")
-                table.add_row(node.name, "ran", *numbers, "" if rate is None else _number(rate))
+                rate = "" if usage.items_per_s is None else _number(usage.items_per_s)
+                numbers = (f"{usage.wall_s:.1f}", f"{usage.cpu_s:.1f}", f"{usage.peak_memory_gib:.2f}", rate)
+                table.add_row(node.name, "ran", *numbers)
             else:
                 table.add_row(node.name, "unchanged", style="dim")
         return table

@@ -14,9 +14,10 @@ from kedro.runner.task import Task
 from medpipe.core.cluster import cancel, cluster_total, fetch, largest_host, start_ray
 from medpipe.core.errors import InputError
 from medpipe.core.parallel import FAN_OUT_VARIABLE
+from medpipe.core.usage import ELSEWHERE
 from medpipe.datasets.fingerprint import persisted
 from medpipe.runners.ray_params import RayParams
-from medpipe.runners.ray_worker import Work, run_node
+from medpipe.runners.ray_worker import MEASURED, Work, run_node
 from medpipe.runners.records import DEFAULT_STATE_FOLDER, Records
 
 GPU_TAG = "gpu"
@@ -115,6 +116,7 @@ class _Run:
             return
         self._runner._logger.info("%s (%d of %d)", *place)
         before = self._records.begin(node)
+        ELSEWHERE[node.name] = None
         changed = Task._collect_inputs_from_hook(
             node, self._catalog, self._lazily(node.inputs), self._runner._is_async, self._hook_manager, self._run_id
         )
@@ -122,7 +124,7 @@ class _Run:
         self.running[references[0]] = (node, before, references)
 
     def _submit(self, node: Any, changed: dict[str, Any]) -> list[Any]:
-        """References of the name of the host and of the outputs in memory."""
+        """References of what the worker tells and of the outputs in memory."""
         import ray
         from kedro.framework.project import LOGGING, PACKAGE_NAME
 
@@ -164,11 +166,12 @@ class _Run:
         import ray
 
         try:
-            host = fetch(references[0])
+            done = fetch(references[0])
         except Exception as error:
             self._report(node, error)
             raise
-        self._runner._logger.info("%s: done on %s", node.name, host)
+        self._runner._logger.info("%s: done on %s", node.name, done.host)
+        ELSEWHERE[node.name] = done.measured
         kept = [name for name in node.outputs if not persisted(self._catalog[name])]
         self._in_store |= dict(zip(kept, references[1:], strict=True))
         for name in set(kept) & self._pipeline.outputs():
@@ -186,6 +189,7 @@ class _Run:
         """Says which node failed and where, and tells the hooks."""
         if not hasattr(error, "__notes__"):  # nobody was left to say so
             error.add_note(f"Node {node.name} failed because its worker died.")
+        ELSEWHERE[node.name] = getattr(error, MEASURED, None)
         self._runner._logger.error("%s %s: %s", error.__notes__[-1], type(error).__name__, error)
         self._hook.on_node_error(
             error=error,

@@ -7,8 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kedro.framework.hooks.manager import _NullPluginManager
+from kedro.framework.hooks import hook_impl
+from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.runner.task import Task
+
+from medpipe.core.usage import Measured, Meter, Point
+
+MEASURED = "medpipe_measured"
+"""Attribute of a node's error: what it took until then."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a worker tells of a node.
+
+    Attributes:
+        host: Where it ran.
+        measured: What it took.
+    """
+
+    host: str
+    measured: Measured | None
 
 
 @dataclass(frozen=True)
@@ -44,7 +63,7 @@ def run_node(work: Work, *values: Any) -> Any:
         *values: Of ``work.values``.
 
     Returns:
-        Name of the host, and the outputs in memory, if there are any.
+        Where it ran and what it took (`Done`), and the outputs in memory, if there are any.
     """
     os.chdir(work.project)
     if work.package is not None:
@@ -52,10 +71,35 @@ def run_node(work: Work, *values: Any) -> Any:
     logging.getLogger(__name__).info("%s on %s", work.node.name, socket.gethostname())
     for name, value in zip(work.values, values, strict=True):
         work.catalog.save(name, value)
+    gauge, hooks = _Gauge(), _create_hook_manager()
+    hooks.register(gauge)
     try:
-        Task(work.node, work.catalog, work.is_async, _NullPluginManager()).execute()
+        Task(work.node, work.catalog, work.is_async, hooks).execute()
     except Exception as error:
         error.add_note(f"Node {work.node.name} failed on {socket.gethostname()}, process {os.getpid()}.")
+        vars(error)[MEASURED] = gauge.measured  # goes home with the error, as the note does
         raise
+    done = Done(socket.gethostname(), gauge.measured)
     kept = [work.catalog[name].load() for name in work.kept]
-    return (socket.gethostname(), *kept) if kept else socket.gethostname()
+    return (done, *kept) if kept else done
+
+
+class _Gauge:
+    """Measures a node as in one process: from the moment its inputs are loaded until it returns."""
+
+    def __init__(self) -> None:
+        self._points: list[Point] = []
+        self._meter = Meter(self._points.extend)
+        self.measured: Measured | None = None
+
+    @hook_impl
+    def before_node_run(self) -> None:
+        self._meter.start()
+
+    @hook_impl
+    def after_node_run(self) -> None:
+        self.measured = Measured(self._meter.stop(), self._points)
+
+    @hook_impl
+    def on_node_error(self) -> None:
+        self.after_node_run()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from medpipe.hooks.gpu import read_gpus, visible
+from medpipe.core.gpu import read_gpus, visible
 
 
 @pytest.mark.parametrize(

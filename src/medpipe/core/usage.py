@@ -1,6 +1,7 @@
 """What a piece of work takes: time, processor, memory and GPU, of this process and all that it started."""
 
 import logging
+import os
 import re
 import threading
 import time
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from medpipe.hooks.gpu import BYTES_A_GIBIBYTE, read_gpus
+from medpipe.core import progress
+from medpipe.core.gpu import BYTES_A_GIBIBYTE, read_gpus
 
 Point = tuple[int, str, float]
 """Whole seconds since the beginning, name, value."""
@@ -49,6 +51,7 @@ class Usage:
         peak_memory_gib: Highest resident memory of all its processes, what they share counted once.
         gpu_peak_memory_gib: Highest memory in use on the GPUs, by whomever; None without a GPU.
         gpu_use_percent: Mean over time and GPUs; None where it is not known.
+        items_per_s: Of the step that took longest, in what its progress counts; None where none was shown.
     """
 
     wall_s: float
@@ -56,6 +59,38 @@ class Usage:
     peak_memory_gib: float
     gpu_peak_memory_gib: float | None
     gpu_use_percent: float | None
+    items_per_s: float | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a piece of work took that is over.
+
+    Attributes:
+        usage: On the whole.
+        points: The course, where it was long.
+    """
+
+    usage: Usage
+    points: list[Point]
+
+
+ELSEWHERE: dict[str, Measured | None] = {}
+"""Nodes that run in a process which this one did not start, such as a worker of Ray, and are measured there; what each
+took, as soon as it is known."""
+
+_done_by_others_s = 0.0
+
+
+def add_cpu_of_others(seconds: float) -> None:
+    """Counts processor time of a process that this one did not start, but which worked for it."""
+    global _done_by_others_s
+    _done_by_others_s += seconds
+
+
+def cpu_of_this_process() -> float:
+    """Processor seconds so far of this process and of those children for whose end it has waited, in ticks of 10 ms."""
+    return sum(os.times()[:4])
 
 
 @dataclass
@@ -83,7 +118,8 @@ class _Seen:
 class Meter:
     """Looks now and then, in a thread of its own, at what the work between ``start`` and ``stop`` takes.
 
-    Workers that live on between two pieces of work count for what they do within each.
+    Workers that live on between two pieces of work count for what they do within each. Of what others do for this
+    process (`add_cpu_of_others`) the processor time counts.
 
     Args:
         tell: Is given the course of long work while it lasts, from the meter's thread: ``memory_gib``, ``cpu_cores``
@@ -97,9 +133,11 @@ class Meter:
         self._process = psutil.Process()
         self._whole, self._since_point = _Seen(), _Seen()
         self._points: list[Point] = []
+        self._steps: list[tuple[float, float]] = []  # seconds, items a second
 
     def start(self) -> None:
         """The work begins."""
+        progress.LISTENERS.append(self._on_step)
         self._began = self._looked = self._pointed = self._told = time.monotonic()
         self._height_gib = _height_gib()
         self._cpu_s, memory_gib = self._look_at_processes()
@@ -111,6 +149,7 @@ class Meter:
         """The work is done."""
         self._stopped.set()
         self._thread.join()
+        progress.LISTENERS.remove(self._on_step)
         self._look()
         wall_s = self._looked - self._began
         if self._points:
@@ -119,7 +158,12 @@ class Meter:
         if (height := _height_gib()) > self._height_gib:  # it may lie between two looks
             peak = max(peak, height)
         cpu_s = max(0.0, self._cpu_s - self._cpu_began)
-        return Usage(wall_s, cpu_s, peak, self._whole.gpu_memory_gib, self._whole.gpu_percent)
+        rate = max(self._steps)[1] if self._steps else None
+        return Usage(wall_s, cpu_s, peak, self._whole.gpu_memory_gib, self._whole.gpu_percent, rate)
+
+    def _on_step(self, description: str, done: int, seconds: float) -> None:
+        if done and seconds:
+            self._steps.append((seconds, done / seconds))
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._pause()):
@@ -172,11 +216,11 @@ class Meter:
         self._pointed, self._cpu_at_point, self._since_point = self._looked, self._cpu_s, _Seen()
 
     def _look_at_processes(self) -> tuple[float, float]:
-        """Processor seconds so far and resident GiB of this process, its children and theirs.
+        """Processor seconds so far, also of others, and resident GiB of this process, its children and theirs.
 
         A child's time moves to its parent when that has waited for its end, so the sum only grows.
         """
-        cpu_s, resident = _cpu_s(self._process), _resident(self._process)
+        cpu_s, resident = _cpu_s(self._process) + _done_by_others_s, _resident(self._process)
         for child in self._process.children(recursive=True):
             with suppress(psutil.Error):  # it may be gone by now
                 cpu_s += _cpu_s(child)

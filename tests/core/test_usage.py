@@ -10,13 +10,13 @@ import numpy as np
 import psutil
 import pytest
 
-from medpipe.hooks import usage
-from medpipe.hooks.usage import Meter
+from medpipe.core import usage
+from medpipe.core.usage import Meter
 
 GIB = 2**30
 HOLD = "import sys, time; held = bytearray(b'x') * int(sys.argv[1]); print('ready', flush=True); time.sleep(60)"
 BRIEF_PEAK = """
-from medpipe.hooks import usage
+from medpipe.core import usage
 usage.FIRST_PAUSE_S = 60.0
 meter = usage.Meter(print)
 meter.start()
