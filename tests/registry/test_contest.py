@@ -91,3 +91,18 @@ def test_a_champion_that_changed_meanwhile_voids_the_decision(fill, outcome):
     assert done.outcome == "undecided"
     assert "the champion is 5 now" in done.reason
     assert registry.champion(name).version == "5"
+
+
+def test_what_a_kill_left_of_a_promotion_is_done_by_the_next_gate(fill, monkeypatch):
+    registry = fill("half_done", 1)
+    monkeypatch.setattr(registry, "_explain", lambda *_: 1 / 0)  # a kill, after the alias moved
+    with pytest.raises(ZeroDivisionError):
+        settle(registry, "half_done", "promote")
+    monkeypatch.undo()
+    assert registry.champion("half_done").aliases == ("challenger", "champion")
+    settle(registry, "half_done", "promote")
+    champion = registry.champion("half_done")
+    assert (champion.aliases, champion.tags["decision"]) == (("champion",), "promoted")
+    assert champion.tags["decision.reason"] == "promote 1 against None."
+    assert '"n_units": 12' in champion.tags["decision.evidence"]
+    assert len(registry.events("half_done")) == 1

@@ -239,3 +239,11 @@ def test_two_that_promote_at_once_leave_one_champion_and_a_history(fill, shelf):
     assert {event.version for event in registry.events("raced")} == {"1", "2", "3"}
     while champion != "1":
         champion = registry.rollback("raced", "back").version
+
+
+@pytest.mark.parametrize("version", ["²", "99999999999999999999"])
+def test_what_looks_like_a_number_is_told_too(fill, registry, version):
+    if not registry.versions("numbered"):
+        fill("numbered", 1)
+    with pytest.raises(InputError, match=f"numbered: has no {version}"):
+        registry.get("numbered", version)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat
 
 from medpipe.core.params import Params
 
@@ -52,14 +52,15 @@ class GateParams(Params):
         headline: What it must win by.
         guards: Name of a metric to the condition on it.
         confidence: Of the intervals.
-        n_bootstraps: Sets of units drawn with replacement.
+        n_bootstraps: Sets of units drawn with replacement, at least 100.
         seed: Of the draws.
-        min_units: Independent units (patients, molecules) that the test must have; with fewer nothing is decided.
+        min_units: Independent units (patients with nodules, molecules) that the test must have; with fewer nothing is
+            decided.
     """
 
     headline: HeadlineParams
     guards: dict[str, GuardParams] = Field(default_factory=dict)
     confidence: float = Field(0.95, gt=0, lt=1)
-    n_bootstraps: PositiveInt = 2000
+    n_bootstraps: int = Field(2000, ge=100)
     seed: int = Field(0, ge=0)
     min_units: int = Field(10, ge=2)

@@ -4,12 +4,13 @@ import logging
 from dataclasses import dataclass
 
 from medpipe.core.errors import InputError
-from medpipe.promotion.decision import Decision
-from medpipe.registry.events import Event
+from medpipe.promotion.decision import Decision, Outcome
+from medpipe.registry.events import Event, Kind
 from medpipe.registry.registry import Registry
+from medpipe.registry.store import CHALLENGER
 from medpipe.registry.version import Version
 
-_OUTCOMES = {"promoted": "promote", "refused": "keep"}
+_OUTCOMES: dict[Kind, Outcome] = {"promoted": "promote", "refused": "keep"}
 
 _logger = logging.getLogger(__name__)
 
@@ -48,7 +49,10 @@ class Contest:
         if self.challenger is None or decision.outcome == "nothing":
             return decision
         if self.settled is not None:
-            return _decided_before(self.settled, decision)
+            held = _decided_before(self.settled, decision)
+            if CHALLENGER in self.challenger.aliases:  # a kill came between the promotion and what explains it
+                self.registry.promote(self.name, self.challenger.version, self.settled.reason, held.evidence())
+            return held
         if decision.outcome == "undecided":
             return decision
         now = self.registry.champion(self.name)
@@ -97,10 +101,7 @@ def _holds(event: Event, champion: Version | None) -> bool:
 
 
 def _decided_before(event: Event, decision: Decision) -> Decision:
-    outcome = "promote" if event.kind == "promoted" else "keep"
-    if decision.outcome == outcome:
-        return decision.because("promote" if event.kind == "promoted" else "keep", event.reason)
-    return decision.because(
-        "promote" if event.kind == "promoted" else "keep",
-        f"{event.reason} (Decided on {event.time}. Scored again since, the rule would say: {decision.reason})",
-    )
+    outcome, reason = _OUTCOMES[event.kind], event.reason
+    if decision.outcome != outcome:
+        reason += f" (Decided on {event.time}. Scored again since, the rule would say: {decision.reason})"
+    return decision.because(outcome, reason)

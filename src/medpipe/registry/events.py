@@ -73,7 +73,7 @@ def new_event(
     time = datetime.now(UTC).isoformat(timespec="seconds")
     line = tuple(line)[:MAX_LINE_LENGTH]
     event = Event(number, kind, version, before, line, reason[:MAX_REASON_LENGTH], time)
-    return f"{EVENT_TAG}{number:06d}.{secrets.token_hex(4)}", json.dumps(asdict(event)), event
+    return f"{EVENT_TAG}{number:06d}.{secrets.token_hex(4)}", json.dumps(asdict(event), ensure_ascii=False), event
 
 
 def read_events(tags: Mapping[str, str]) -> list[Event]:

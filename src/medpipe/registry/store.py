@@ -20,6 +20,7 @@ MEASURED_AT_TAG = "measured_at"
 """Time of the results among the model's metrics, in milliseconds since 1970."""
 _NAME_TAG = "medpipe.name"
 _NAMES = re.compile(r"[\w.-]+")
+_NUMBER = re.compile(r"[0-9]{1,9}")  # what MLflow's database can count to
 
 
 class ModelStore:
@@ -74,7 +75,7 @@ class ModelStore:
             InputError: There is no such model, version or alias.
         """
         model = self._model(name)
-        number = str(version) if str(version).isdigit() else model.aliases.get(str(version))
+        number = str(version) if _NUMBER.fullmatch(str(version)) else model.aliases.get(str(version))
         if number is None:
             raise InputError(f"{name}: has no {version}; its aliases are {sorted(model.aliases) or 'none'}.")
         there = found(lambda: self._client.get_model_version(model.name, number))

@@ -11,6 +11,7 @@ from medpipe.nodules.contest.search import Found, nothing_found
 from medpipe.nodules.evaluation.evaluate import evaluate
 from medpipe.nodules.evaluation.params import EvaluateParams
 from medpipe.promotion.gate import decide
+from medpipe.promotion.params import HeadlineParams
 
 N_PATIENTS = 20
 GATE = NoduleGateParams(n_bootstraps=400)
@@ -106,7 +107,26 @@ def test_rows_are_drawn_with_their_patient():
 def test_without_nodules_there_is_no_cpm(nodules, test_set):
     scores = score(found(candidates(nodules, 0.5, 1)), nodules.iloc[:0], test_set)
     assert scores.values == {}
-    assert decide(None, scores, GATE, challenger_version="1").outcome == "keep"
+    decision = decide(None, scores, GATE, challenger_version="1")
+    assert (decision.outcome, decision.reason) == (
+        "undecided",
+        "There are no patients with nodules of test: nothing can be measured.",
+    )
+
+
+def test_one_patient_with_a_nodule_among_many_without_decides_nothing(nodules, test_set):
+    one = nodules[nodules["series_uid"] == "scan05"]
+    none, all_of_them = (score(found(candidates(one, share, 1)), one, test_set) for share in (0.0, 1.0))
+    decision = decide(none, all_of_them, GATE, champion_version="1", challenger_version="2")
+    assert decision.outcome == "undecided"
+    assert "The test has 1 patients with nodules, at least 10 are needed" in decision.reason
+
+
+def test_every_patient_counts_for_an_organ(nodules, test_set):
+    organ = NoduleGateParams(n_bootstraps=100, headline=HeadlineParams(metric="scan_dice"))
+    outlines = [(uid, "scan_dice", 0.9) for uid in test_set["series_uid"]]
+    scores = measure(found(candidates(nodules, 0.5, 1), outlines), nodules.iloc[:0], test_set, organ, 100)
+    assert (scores.n_units, scores.unit) == (N_PATIENTS, "patients")
 
 
 def test_patients_that_a_model_was_trained_on_do_not_count(nodules, test_set):

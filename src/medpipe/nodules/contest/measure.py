@@ -13,7 +13,9 @@ from medpipe.promotion.frozen import unseen
 from medpipe.promotion.params import GateParams
 from medpipe.promotion.scores import Scores
 
-UNIT = "patients"
+UNIT, ILL_UNIT = "patients", "patients with nodules"
+_OF_ALL = "scan_dice"
+"""The measure that every patient has a say in: an organ is in every scan. The others rest on those with nodules."""
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -22,7 +24,8 @@ IntArray = npt.NDArray[np.int64]
 def measure(found: Found, nodules: pd.DataFrame, test: pd.DataFrame, params: GateParams, max_marks: int) -> Scores:
     """Measures what networks found.
 
-    Patients are drawn with all their scans, since scans of one patient are alike.
+    Patients are drawn with all their scans, since scans of one patient are alike. As units count those on whom the
+    headline rests: many patients without a nodule do not make the few with one more certain.
 
     Args:
         found: Of `search_test`.
@@ -39,12 +42,15 @@ def measure(found: Found, nodules: pd.DataFrame, test: pd.DataFrame, params: Gat
     patients = pd.factorize(scans["patient"])[0]
     here = nodules[nodules["series_uid"].isin(scans["series_uid"])].sort_values("finding_id").reset_index(drop=True)
     content = digest(scans.drop(columns="patient"), here, test.attrs)
-    about = Scores(content, UNIT, int(patients.max(initial=-1)) + 1, problem=found.candidates.attrs.get(PROBLEM, ""))
-    if about.problem or not about.n_units:
-        return about
     number = dict(zip(scans["series_uid"], patients, strict=True))
-    sets = drawn_scans(about.n_units, params.n_bootstraps, params.seed)
-    sets = np.concatenate([np.ones((1, about.n_units), dtype=np.int64), sets])
+    n_patients = len(set(number.values()))
+    n_ill = here.loc[here["kind"] == "nodule", "series_uid"].map(number).nunique()
+    unit, n_units = (UNIT, n_patients) if params.headline.metric == _OF_ALL else (ILL_UNIT, n_ill)
+    about = Scores(content, unit, n_units, problem=found.candidates.attrs.get(PROBLEM, ""))
+    if about.problem or not n_patients:
+        return about
+    sets = drawn_scans(n_patients, params.n_bootstraps, params.seed)
+    sets = np.concatenate([np.ones((1, n_patients), dtype=np.int64), sets])
     matching = match(found.candidates, here, scans["series_uid"].tolist(), max_marks)
     metrics = _froc_metrics(matching, patients, params)
     for name, rows in found.outlines.groupby("measure"):
@@ -53,7 +59,7 @@ def measure(found: Found, nodules: pd.DataFrame, test: pd.DataFrame, params: Gat
         owner = found.classes["series_uid"].map(number).to_numpy(np.int64)
         ill = found.classes["target"].to_numpy() == 1
         metrics["auc"] = auc_of_draws(found.classes["class_probability"].to_numpy(np.float64), ill, sets[:, owner])
-    return Scores.of_sets(about.test, UNIT, about.n_units, metrics)
+    return Scores.of_sets(about.test, about.unit, about.n_units, metrics)
 
 
 def mean_of_sets(values: "pd.Series[float]", patients: "pd.Series[int]", sets: IntArray) -> FloatArray:

@@ -40,11 +40,11 @@ def search(
 
     params = SearchParams(detect, segment, classify)
     found = search_test(_models(contestant), store, nodules, test, params, work)
+    found.candidates.attrs[nodes.VERSION] = contestant.number
     return found.candidates, found.outlines, found.classes
 
 
 def measure(
-    contestant: Contestant,
     candidates: pd.DataFrame,
     outlines: pd.DataFrame,
     classes: pd.DataFrame,
@@ -58,7 +58,7 @@ def measure(
     from medpipe.nodules.contest.search import Found
 
     scores = measure(Found(candidates, outlines, classes), nodules, test, params, evaluate.max_marks)
-    return nodes.scores_table(scores, contestant)
+    return nodes.scores_table(scores, candidates.attrs[nodes.VERSION])
 
 
 def decide(

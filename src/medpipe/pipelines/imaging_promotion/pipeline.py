@@ -45,7 +45,7 @@ def _score(contestant: str, role: str) -> list[Node]:
         ),
         Node(
             nodes.measure,
-            [contestant, *found, "ct_nodules", TEST, "params:imaging_gate", "params:evaluate"],
+            [*found, "ct_nodules", TEST, "params:imaging_gate", "params:evaluate"],
             f"{contestant}_scores",
             name=f"measure_{role}",
         ),

@@ -20,15 +20,17 @@ def draw(contestant: Contestant, params: SampleParams) -> pd.DataFrame:
     from medpipe.training.checkpoint import Checkpoint
 
     if contestant.version is None:
-        return nothing_drawn("There is no such generator.")
-    try:
-        return sample(Checkpoint.load(contestant.file(CHECKPOINT), "smiles_generator"), params)
-    except InputError as error:  # such as a family that this version no longer knows
-        return nothing_drawn(str(error))
+        drawn = nothing_drawn("There is no such generator.")
+    else:
+        try:
+            drawn = sample(Checkpoint.load(contestant.file(CHECKPOINT), "smiles_generator"), params)
+        except InputError as error:  # such as a family that this version no longer knows
+            drawn = nothing_drawn(str(error))
+    drawn.attrs[nodes.VERSION] = contestant.number
+    return drawn
 
 
 def score(
-    contestant: Contestant,
     drawn: pd.DataFrame,
     smiles: pd.DataFrame,
     raw: Path,
@@ -39,7 +41,7 @@ def score(
     """What one of the two drew, against the molecules of test."""
     from medpipe.molecules.metrics.contest import score_generator
 
-    return nodes.scores_table(score_generator(drawn, smiles, raw, params, gate, work), contestant)
+    return nodes.scores_table(score_generator(drawn, smiles, raw, params, gate, work), drawn.attrs[nodes.VERSION])
 
 
 def decide(

@@ -24,7 +24,6 @@ def _score(contestant: str, role: str) -> list[Node]:
         Node(
             nodes.score,
             [
-                contestant,
                 f"{contestant}_drawn",
                 "smiles",
                 "smiles_raw",

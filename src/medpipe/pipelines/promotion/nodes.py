@@ -14,9 +14,13 @@ Decided = tuple[dict[str, Any], pd.DataFrame, dict[str, float]]
 """The decision, the comparison metric by metric, and the differences as numbers."""
 
 
-def scores_table(scores: Scores, contestant: Contestant) -> pd.DataFrame:
+VERSION = "version"
+"""Where the version stands, in ``attrs`` of what it made: by the time that is measured, the contest may be another."""
+
+
+def scores_table(scores: Scores, version: str | None) -> pd.DataFrame:
     """Scores as the catalog keeps them, with the version that they are of."""
-    return replace(scores, version=contestant.number).table()
+    return replace(scores, version=version).table()
 
 
 def decide(

@@ -24,7 +24,7 @@ def score(
     """One of the two on the test molecules, and on sets drawn of them."""
     from medpipe.molecules.properties.contest import score_properties
 
-    return nodes.scores_table(score_properties(_checkpoint(contestant), test, params, evaluation), contestant)
+    return nodes.scores_table(score_properties(_checkpoint(contestant), test, params, evaluation), contestant.number)
 
 
 def decide(
