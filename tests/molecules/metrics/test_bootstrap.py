@@ -17,14 +17,18 @@ def _rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("hits", [0, 100])
-def test_certain_fractions_have_no_width(hits: int) -> None:
-    assert fraction_interval(hits, 100, 500, _rng()) == (hits / 100, hits / 100)
+@pytest.mark.parametrize(("hits", "expected"), [(0, (0.0, 0.0370)), (100, (0.9630, 1.0)), (81, (0.7222, 0.8749))])
+def test_a_share_of_a_hundred_is_not_certain(hits: int, expected: tuple[float, float]) -> None:
+    """By the formula: (p + z^2 / 2n -+ z ((p (1 - p) + z^2 / 4n) / n)^(1/2)) / (1 + z^2 / n), z = 1.96."""
+    assert fraction_interval(hits, 100) == pytest.approx(expected, abs=1e-4)
 
 
-def test_fraction_interval_has_binomial_width() -> None:
-    low, high = fraction_interval(500, 1000, 20000, _rng())
-    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 1000), rel=0.05)
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_a_share_lies_in_its_interval_as_often_as_it_says(share: float) -> None:
+    inside = [
+        low <= share <= high for low, high in (fraction_interval(k, 300) for k in _rng().binomial(300, share, 600))
+    ]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.025)
 
 
 def test_mean_interval_has_the_width_of_the_standard_error() -> None:

@@ -1,4 +1,4 @@
-"""95 % intervals of the measures by resampling the molecules."""
+"""95 % intervals of the measures: of shares by formula, of the others by resampling the molecules."""
 
 from collections.abc import Callable
 
@@ -18,9 +18,15 @@ def _percentiles(values: npt.NDArray[np.float64]) -> Interval:
     return float(low), float(high)
 
 
-def fraction_interval(hits: int, n: int, replicates: int, rng: np.random.Generator) -> Interval:
-    """Percentile interval of a fraction ``hits / n``: n draws with replacement from n strings are a binomial draw."""
-    return _percentiles(rng.binomial(n, hits / n, size=replicates) / n)
+def fraction_interval(hits: int, n: int) -> Interval:
+    """Interval of a share ``hits / n`` (Wilson, J. Am. Stat. Assoc. 22, 209, 1927).
+
+    Drawing again would call a share of 0 or 1 certain, however few the strings are.
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(hits, n).proportion_ci(LEVEL, "wilson")
+    return float(found.low), float(found.high)
 
 
 def mean_interval(

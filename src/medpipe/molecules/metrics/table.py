@@ -36,7 +36,7 @@ class Table:
 
     def add_fraction(self, name: str, hits: int, n: int) -> None:
         """Adds ``hits / n`` with its binomial interval."""
-        self.add(name, hits / n, lambda rng: fraction_interval(hits, n, self.params.bootstrap_replicates, rng))
+        self.add(name, hits / n, lambda _: fraction_interval(hits, n))
 
     def add_mean(
         self,
