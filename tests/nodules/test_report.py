@@ -12,6 +12,7 @@ from medpipe.ct.store import ScanStore
 from medpipe.nodules.evaluation.control import evaluate_with_control
 from medpipe.nodules.evaluation.params import EvaluateParams
 from medpipe.nodules.report import evaluation_report, inference_report
+from medpipe.nodules.report_numbers import label, metrics_table, rates_table, segmentation_table
 from medpipe.nodules.report_params import ReportParams
 from medpipe.nodules.report_scans import viewer
 from tests.reporting.page.browser import Browser, Elements
@@ -57,7 +58,7 @@ def evaluation(blobs: tuple[ScanStore, pd.DataFrame], candidates: pd.DataFrame, 
         series_uids=UIDS,
         sources=sources,
         segmentation_metrics={"detected_dice": 0.81, "detected_dice_low": 0.7, "detected_dice_high": 0.9},
-        segmentation_table=pd.DataFrame({"finding_id": ["scan0-1"], "label": [EVIL], "patient_id": [PATIENT]}),
+        segmentation_scores=pd.DataFrame({"finding_id": ["scan0-1"], "label": [EVIL], "patient_id": [PATIENT]}),
         masks=masks,
         provenance={"versions": {"torch": EVIL}},
     )
@@ -113,6 +114,41 @@ def test_no_findings_are_a_page_too(blobs: tuple[ScanStore, pd.DataFrame], candi
     html = inference_report(blobs[0], instances=nothing, series_uids=UIDS)
     assert "Findings: 0, in 0 of 5 scans" in texts(html)
     assert not Elements(html).open
+
+
+def test_outlines_at_known_and_at_detected_places_stand_side_by_side():
+    metrics = {"roi_n": 170.0, "roi_dice": 0.8, "roi_dice_low": 0.7, "roi_dice_high": 0.9, "roi_hausdorff95_mm": 2.66}
+    table = segmentation_table(metrics | {"n_missed": 13.0, "detected_n": 157.0, "detected_dice": 0.75})
+    assert list(table.columns) == ["", "place known", "interval", "place detected", "interval"]
+    assert [list(row) for row in table.rows] == [
+        ["Outlined", "170", "", "157", ""],
+        ["Dice", "0.800", "0.700 to 0.900", "0.750", ""],
+        ["Hausdorff distance, 95 % (mm)", "2.7", "", "–", ""],
+    ]
+
+
+def test_both_ends_of_an_interval_have_decimals():
+    metrics = {"fp_per_scan": 2.0, "fp_per_scan_low": 1.0, "fp_per_scan_high": 3.0, "n_scans": 5.0}
+    rows = metrics_table("", metrics, ["fp_per_scan", "n_scans"]).rows
+    assert [list(row[1:]) for row in rows] == [["2.000", "1.000 to 3.000"], ["5", ""]]
+
+
+def test_rates_are_written_as_on_the_curve():
+    curve = pd.DataFrame({"rate": [0.125, 8.0], "sensitivity": 0.5, "low": 0.4, "high": 0.6, "threshold": 0.1})
+    assert [row[0] for row in rates_table(curve).rows] == ["1/8", "8"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("n_tp", "True positives"),
+        ("volume_mm3", "Volume (mm³)"),
+        ("x_mm", "X (mm)"),
+        ("roi_dice_6_to_10mm", "ROI Dice 6 to 10 mm"),
+    ],
+)
+def test_metrics_have_readable_names(name: str, text: str):
+    assert label(name) == text
 
 
 def marks_of(nodules: pd.DataFrame) -> pd.DataFrame:

@@ -54,6 +54,13 @@ def test_reliability_shows_the_findings_of_each_bin(table, curve):
     np.testing.assert_allclose(shares, [0.5, 0.75])
 
 
+def test_reliability_of_few_findings_has_a_wide_interval(table, curve):
+    reliability = classification_figure(METRICS, table, curve, n_bins=2).axes[1]
+    intervals = np.array([segment[:, 1] for segment in reliability.collections[0].get_segments()])
+    # Two of four and three of four, by scipy.stats.binomtest(k, 4).proportion_ci(method="wilson").
+    np.testing.assert_allclose(intervals, [[0.15003899, 0.84996101], [0.30064184, 0.95441274]], atol=1e-4)
+
+
 def test_one_class_only_says_that_there_is_no_curve(table, curve):
     figure = classification_figure({"operating_threshold": 0.5}, table[table["target"] == 0], curve.iloc[:0])
     assert any("not defined" in text for text in texts(figure.axes[0]))

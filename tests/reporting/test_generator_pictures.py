@@ -27,6 +27,13 @@ def test_the_control_is_dashed() -> None:
     assert [line.get_linestyle() for line in axis.get_lines()] == ["-", "--"]
 
 
+def test_what_began_late_fills_its_panel() -> None:
+    late = history("discriminator_accuracy").assign(step=lambda rows: rows["step"] + 4000)
+    early, game = training_curves(pd.concat([history("train_nll"), late])).axes
+    assert early.get_xlim()[0] == 0
+    assert game.get_xlim()[0] > 3990
+
+
 def test_a_training_without_measurements_says_so() -> None:
     assert "nothing was measured" in training_curves(history("x")).texts[0].get_text()
 
@@ -78,7 +85,14 @@ def test_right_is_better_whatever_the_direction() -> None:
     (axis,) = comparison_chart(comparison()).axes
     points = [float(line.get_xdata()[0]) for line in axis.get_lines() if line.get_marker() == "o"]
     assert points == pytest.approx([2.0, -2.0, 0.0, 6.0])  # half-widths; an interval of one value is at the edge
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["valid", "FCD_Test", "novelty", "unique_at_1000"]
+    names = [text.get_text() for text in axis.get_yticklabels()]
+    assert names == ["Valid", "FCD to test", "Novel", "Unique among 1,000"]
+
+
+def test_values_have_three_decimals() -> None:
+    (axis,) = comparison_chart(comparison().assign(generator=0.123456)).axes
+    (numbers,) = axis.child_axes
+    assert numbers.get_yticklabels()[0].get_text() == "0.123 against 0.800"
 
 
 def test_verdicts_are_counted() -> None:

@@ -110,7 +110,7 @@ def test_tiles_tell_the_floor_and_the_interval() -> None:
 
 def test_measures_stand_beside_floor_and_control() -> None:
     rows = measures_table(comparison(), METRICS).rows
-    assert rows[0] == ["valid", "0.900", "0.800 to 1.000", "–", "0.500", "0.400 to 0.600", "+0.4000", "better"]
+    assert rows[0] == ["Valid", "0.900", "0.800 to 1.000", "–", "0.500", "0.400 to 0.600", "+0.4000", "better"]
     assert rows[1][3] == "0.400"
     assert rows[1][6:] == ["+0.0000", "–"]
 

@@ -20,11 +20,13 @@ from medpipe.nodules.report_numbers import (
     SEGMENTATION_TILES,
     class_tiles,
     group_tables,
+    is_of_segmentation_table,
     label,
     measure,
     metrics_table,
     plain_table,
     rates_table,
+    segmentation_table,
     tiles,
 )
 from medpipe.nodules.report_params import ReportParams
@@ -47,6 +49,11 @@ ONE_VALUE_NOTE = (
     "narrow to be believed."
 )
 
+SEGMENTATION_NOTE = (
+    "Place known: outlined at the centre of the true finding. Place detected: the place reported, which is the middle "
+    "of the outline; so a small nodule may be missed here that the detector's own place hits."
+)
+
 _MEASURES = ("diameter_mm", "mask_diameter_mm", "long_axis_mm", "volume_mm3", "probability", "class_probability")
 
 
@@ -59,9 +66,10 @@ def evaluation_report(
     series_uids: Sequence[str],
     sources: Mapping[str, str] | None = None,
     segmentation_metrics: Mapping[str, float] | None = None,
-    segmentation_table: pd.DataFrame | None = None,
+    segmentation_scores: pd.DataFrame | None = None,
+    segmentation_figure: "MatplotlibFigure | None" = None,
     classification_metrics: Mapping[str, float] | None = None,
-    classification_table: pd.DataFrame | None = None,
+    classification_scores: pd.DataFrame | None = None,
     classification_figure: "MatplotlibFigure | None" = None,
     masks: MaskStore | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -79,9 +87,10 @@ def evaluation_report(
         series_uids: The scans that were searched.
         sources: Series uid to where the scan comes from.
         segmentation_metrics: Name to number; names with ``_low`` and ``_high`` are intervals.
-        segmentation_table: One row a finding.
+        segmentation_scores: One row a finding.
+        segmentation_figure: Outlines beside the true ones, Dice by size.
         classification_metrics: As for segmentation.
-        classification_table: One row a finding.
+        classification_scores: One row a finding.
         classification_figure: ROC curve, reliability, confusion matrix.
         masks: Of the found nodules; the viewer draws their outlines.
         provenance: JSON-able: parameters, fingerprints, versions. It must not name patients.
@@ -107,10 +116,10 @@ def evaluation_report(
     detection += group_tables(metrics)
     sections = [Section("Detection", detection)]
     if segmentation_metrics is not None:
-        sections.append(_task_section("Segmentation", segmentation_metrics, segmentation_table, None))
+        sections.append(_segmentation_section(segmentation_metrics, segmentation_scores, segmentation_figure))
     if classification_metrics is not None:
-        figure = classification_figure
-        sections.append(_task_section("Classification", classification_metrics, classification_table, figure))
+        numbers = [metrics_table("Classification in numbers", classification_metrics)]
+        sections.append(_task_section("Classification", numbers, classification_scores, classification_figure))
     sections.append(Section("Scans", [_scans_table(judged, names, sources, scans)]))
     sections.append(Section("Findings", [_gallery(store, judged, mark, jumps, params) for mark in GALLERIES]))
     headline = tiles(metrics, DETECTION_TILES)
@@ -118,7 +127,7 @@ def evaluation_report(
     n_patients = f" of {metrics['n_patients']:.0f} patients" if "n_patients" in metrics else ""
     subtitle = (
         f"{len(names)} scans{n_patients} with {metrics.get('n_nodules', 0):.0f} nodules. "
-        f"Intervals: {confidence:.0%}, bootstrap."
+        f"Intervals: {100 * confidence:g} %, bootstrap."
     )
     return render(Page(title, subtitle, headline, sections, slices, provenance or {}))
 
@@ -183,11 +192,20 @@ def _with_text(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(text=pd.array(texts, dtype="str"))
 
 
+def _segmentation_section(
+    metrics: Mapping[str, float], table: pd.DataFrame | None, figure: "MatplotlibFigure | None"
+) -> Section:
+    others = [name for name in metrics if not is_of_segmentation_table(name)]
+    numbers = [segmentation_table(metrics, SEGMENTATION_NOTE)]
+    numbers += [metrics_table("Findings and misses", metrics, others)] if others else []
+    return _task_section("Segmentation", numbers, table, figure)
+
+
 def _task_section(
-    title: str, metrics: Mapping[str, float], table: pd.DataFrame | None, figure: "MatplotlibFigure | None"
+    title: str, numbers: Sequence[Block], table: pd.DataFrame | None, figure: "MatplotlibFigure | None"
 ) -> Section:
     """Metrics, the figure, and the table of findings to unfold."""
-    blocks: list[Block] = [metrics_table(f"{title} in numbers", metrics)]
+    blocks = list(numbers)
     if figure is not None:
         blocks.append(Figure(title, f"{title}: see the table of numbers", source=figure_uri(figure)))
     if table is not None:
@@ -218,7 +236,7 @@ def _scans_table(
         lines.append([*line, jumps.get(uid, "")])
     plural = {"hit": "found", "miss": "missed", "false alarm": "false alarms", "candidate": "findings"}
     columns = [
-        "",
+        "scan",
         "series uid",
         *(["source"] if sources is not None else []),
         *(plural[kind] for kind in kinds),

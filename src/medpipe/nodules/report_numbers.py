@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from medpipe.reporting import page
-from medpipe.reporting.page import Table, Tile, number
+from medpipe.reporting.page import Table, Tile, decimal
+from medpipe.reporting.page.froc_chart import RATES
 
 DEFINITIONS = {
     "cpm": ("CPM", "mean sensitivity at 1/8 to 8 false alarms a scan (LUNA16)"),
@@ -35,6 +36,21 @@ DEFINITIONS = {
     "n_patients": ("Patients", ""),
     "n_patients_without_nodule": ("Patients without nodule", ""),
     "n_nodules": ("Nodules", ""),
+    "n_findings": ("Findings", ""),
+    "n_without_mask": ("Findings without a mask to compare with", ""),
+    "n_detected": ("Findings outlined", ""),
+    "n_missed": ("Findings missed", ""),
+    "n_tp": ("True positives", ""),
+    "n_fp": ("False positives", ""),
+    "n_fn": ("False negatives", ""),
+    "n_tn": ("True negatives", ""),
+    "n_positive": ("Positive findings", ""),
+    "n_negative": ("Negative findings", ""),
+    "n_between": ("Findings between the classes", ""),
+    "n_unknown": ("Findings of unknown class", ""),
+    "ppv": ("Positive predictive value", ""),
+    "npv": ("Negative predictive value", ""),
+    "brier": ("Brier score", ""),
 }
 """Metric to its name and its definition in words."""
 
@@ -73,24 +89,24 @@ OPERATING_ROWS = (
 
 _ABBREVIATIONS = {
     "auc": "AUC",
-    "ppv": "PPV",
-    "npv": "NPV",
     "iou": "IoU",
     "fp": "FP",
     "roi": "ROI",
     "dice": "Dice",
-    "hausdorff95": "Hausdorff 95",
+    "hausdorff95": "Hausdorff distance, 95 %",
 }
+_QUESTIONS = {"roi": "place known", "detected": "place detected", "scan": "whole scans"}
+"""Beginnings of a segmentation's measures (`medpipe.nodules.segmentation.evaluate`), and what was given."""
 _SOURCE = "source_"
 
 
 def measure(name: str, value: float) -> str:
     """A number with the decimals that its kind deserves: whole counts and cubic millimetres, tenths of millimetres."""
     if not np.isfinite(value):
-        return number(value)
-    if name.startswith("n_") or name in ("tp", "fp", "fn") or name.endswith("_mm3"):
+        return decimal(value)
+    if name.startswith("n_") or name in ("n", "tp", "fp", "fn") or name.endswith("_mm3"):
         return f"{value:.0f}"
-    return f"{value:.1f}" if name.endswith("_mm") else number(value)
+    return f"{value:.1f}" if name.endswith("_mm") else decimal(value)
 
 
 def interval(metrics: Mapping[str, float], name: str) -> str:
@@ -104,6 +120,7 @@ def label(name: str) -> str:
         return DEFINITIONS[name][0]
     words = [_ABBREVIATIONS.get(word, word) for word in name.split("_")]
     text = re.sub(r"(\d)mm\b", r"\1 mm", " ".join(words)).replace("mm3", "mm³")
+    text = re.sub(r"(?<!\d) (mm³?)$", r" (\1)", text)
     return text[:1].upper() + text[1:]
 
 
@@ -121,7 +138,7 @@ def tiles(metrics: Mapping[str, float], names: Iterable[str]) -> list[Tile]:
 def class_tiles(metrics: Mapping[str, float]) -> list[Tile]:
     """A classifier's tiles."""
     return [
-        Tile(f"Classification: {title}", number(metrics[name]), interval(metrics, name), definition)
+        Tile(f"Classification: {title}", decimal(metrics[name]), interval(metrics, name), definition)
         for name, (title, definition) in CLASS_DEFINITIONS.items()
         if name in metrics
     ]
@@ -137,12 +154,45 @@ def metrics_table(
     return Table(caption, ["", "value", "interval"], rows, note)
 
 
+def segmentation_table(metrics: Mapping[str, float], note: str = "") -> Table:
+    """Measures of outlines, one row each, with a column and its interval for each question that was asked."""
+    asked = {
+        start: title for start, title in _QUESTIONS.items() if any(name.startswith(f"{start}_") for name in metrics)
+    }
+    bounds = {f"{name}{end}" for name in metrics for end in ("_low", "_high")}
+    measures = dict.fromkeys(
+        name.removeprefix(f"{start}_")
+        for start in asked
+        for name in metrics
+        if name.startswith(f"{start}_") and name not in bounds
+    )
+    rows = []
+    for short in measures:
+        row = [{"n": "Outlined", "n_empty": "Of these empty"}.get(short, label(short))]
+        for start in asked:
+            name = f"{start}_{short}"
+            row += [measure(short, metrics.get(name, np.nan)), interval(metrics, name)]
+        rows.append(row)
+    columns = ["", *(column for title in asked.values() for column in (title, "interval"))]
+    return Table("Outlines against the true ones", columns, rows, note)
+
+
+def is_of_segmentation_table(name: str) -> bool:
+    """Whether a metric stands in `segmentation_table`."""
+    return name.split("_")[0] in _QUESTIONS
+
+
 def rates_table(curve: pd.DataFrame) -> Table:
     """Sensitivity at LUNA16's rates."""
     official = curve[curve["rate"].notna()].sort_values("rate")
     values = official[["rate", "sensitivity", "low", "high", "threshold"]].to_numpy(np.float64)
     rows = [
-        [f"{rate:g}", number(sensitivity), f"{number(low)} to {number(high)}", number(threshold)]
+        [
+            RATES.get(rate, f"{rate:g}"),
+            decimal(sensitivity),
+            f"{decimal(low)} to {decimal(high)}",
+            decimal(threshold),
+        ]
         for rate, sensitivity, low, high, threshold in values
     ]
     return Table(
@@ -171,7 +221,7 @@ def _group_table(
         row = [title if title != group else label(group), f"{metrics[f'n_nodules_{group}']:.0f}"]
         for measure_name in measures:
             name = f"{measure_name}_{group}"
-            row += [number(metrics[name]) if name in metrics else "–", interval(metrics, name)]
+            row += [decimal(metrics[name]) if name in metrics else "–", interval(metrics, name)]
         rows.append(row)
     columns = ["", "nodules", *(column for name in measures.values() for column in (name, "interval"))]
     return Table(caption, columns, rows)

@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FloatArray = npt.NDArray[np.float64]
+
 COLOUR = "#1f5fa8"
 CHANCE_COLOUR = "#8c8c8c"
 
+_Z = 1.96  # 95 % of the normal distribution
 _DARK_SHARE = 0.5  # numbers on darker cells of the confusion matrix are white
 
 
@@ -67,15 +71,21 @@ def _draw_reliability(axes: "Axes", metrics: Mapping[str, float], table: pd.Data
     bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
     by_bin = pd.DataFrame({"probability": probability, "target": target}).groupby(bins)
     means, counts = by_bin.mean(), by_bin.size()
+    low, high = _wilson(means["target"].to_numpy(), counts.to_numpy())
     scores = {"Brier": metrics.get("brier"), "calibration error": metrics.get("calibration_error")}
     label = ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if value is not None)
-    axes.plot(means["probability"], means["target"], "o-", color=COLOUR, linewidth=1.8, markersize=5, label=label)
+    axes.vlines(means["probability"], low, high, color=COLOUR, alpha=0.45, linewidth=1.8)
+    axes.plot(means["probability"], means["target"], "o", color=COLOUR, markersize=5, label=label)
     for x, y, count in zip(means["probability"], means["target"], counts, strict=True):
-        below = y > 0.5  # beside the line, inside the axes
-        axes.annotate(
-            str(count), (x, y), xytext=(0, -12 if below else 6), textcoords="offset points", ha="center", fontsize=8
-        )
-    _square(axes, "mean probability in the bin", "share of positive findings", "Reliability (findings in each bin)")
+        axes.annotate(str(count), (x, y), xytext=(5, -3), textcoords="offset points", fontsize=8, annotation_clip=False)
+    _square(axes, "mean probability in the bin", "share of positive findings", "Reliability, findings in each bin")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.3), ncols=2, frameon=False, fontsize=8)
+
+
+def _wilson(share: FloatArray, n: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    """The 95 % interval of shares of ``n`` cases (Wilson 1927), which few cases make wide."""
+    middle, half = share + _Z**2 / (2 * n), _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    return (middle - half) / (1 + _Z**2 / n), (middle + half) / (1 + _Z**2 / n)
 
 
 def _draw_confusion(axes: "Axes", metrics: Mapping[str, float], table: pd.DataFrame, classes: tuple[str, str]) -> None:

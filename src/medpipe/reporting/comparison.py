@@ -6,6 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from medpipe.reporting.molecule_numbers import label
+from medpipe.reporting.page import number
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -40,7 +43,7 @@ def comparison_chart(comparison: pd.DataFrame) -> "Figure":
         axis.plot([low, high], [place, place], color=colours[place], linewidth=2.5, solid_capstyle="butt")
         axis.plot(value, place, "o", color=colours[place], markersize=7)
     axis.axvline(0, color="0.3", linewidth=1)
-    axis.set_yticks(range(len(rows)), list(rows["metric"]))
+    axis.set_yticks(range(len(rows)), [label(name) for name in rows["metric"]])
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlim(-_MOST - 1, _MOST + 1)
     axis.set_xlabel("control better   ←   difference in half-widths of its 95 % interval   →   GAN better")
@@ -49,7 +52,8 @@ def comparison_chart(comparison: pd.DataFrame) -> "Figure":
     axis.tick_params(axis="y", length=0)
     numbers = axis.secondary_yaxis("right")
     texts = [
-        f"{ours:.4g} against {theirs:.4g}" for ours, theirs in zip(rows["generator"], rows["control"], strict=True)
+        f"{number(ours)} against {number(theirs)}"
+        for ours, theirs in zip(rows["generator"], rows["control"], strict=True)
     ]
     numbers.set_yticks(range(len(rows)), texts)
     numbers.tick_params(length=0)

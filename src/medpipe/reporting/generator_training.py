@@ -32,6 +32,7 @@ _CHANCE = {"accuracy of the discriminator": 0.5}
 _COLOURS = ("#0072B2", "#D55E00", "#009E73")
 _FEW_POINTS = 30  # so few are marked each
 _SIZE = (11.0, 6.2)
+_LATE_SHARE = 0.5  # of all steps: what begins later has an axis of its own
 
 
 def training_curves(history: pd.DataFrame) -> "Figure":
@@ -68,7 +69,13 @@ def _panel(axis: "Axes", measured: pd.DataFrame, label: str, names: dict[str, st
         axis.axhline(_CHANCE[label], color="0.5", linestyle=":", label="chance")
     axis.set_xlabel("optimizer steps")
     axis.set_ylabel(label)
-    axis.set_xlim(left=0)
+    _limits(axis, measured, names)
     axis.legend(frameon=False, fontsize=9)
     axis.grid(axis="y", alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _limits(axis: "Axes", measured: pd.DataFrame, names: dict[str, str]) -> None:
+    """From the start, but for what began late, as a game that likelihood prepared: that fills its panel."""
+    steps = measured[measured["name"].isin(names)]["step"]
+    axis.set_xlim(left=0 if steps.min() < _LATE_SHARE * steps.max() else None)

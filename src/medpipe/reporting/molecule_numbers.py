@@ -22,8 +22,21 @@ DEFINITIONS = {
     "FCD_score": ("FCD score", "GuacaMol: exp(-FCD / 5); 1 is best"),
 }
 """Measure to its name and its definition in words, in the order of the tiles."""
+LABELS = {
+    "IntDiv2": "Internal diversity, p = 2",
+    "logP": "Distance in logP",
+    "SA": "Distance in SA",
+    "QED": "Distance in QED",
+    "weight": "Distance in weight (g/mol)",
+    "Frag_Test": "Fragments as in test",
+    "Scaf_Test": "Scaffolds as in test",
+    "SNN_TestSF": "SNN to scaffold test",
+    "Frag_TestSF": "Fragments as in scaffold test",
+    "Scaf_TestSF": "Scaffolds as in scaffold test",
+}
+"""Names of the measures that have no tile."""
 FATES = {
-    "n_kept": "novel and valid: the product `novel_molecules`",
+    "n_kept": "novel and valid: these are kept",
     "dropped_known": "valid, but a molecule of train or val",
     "dropped_repeated": "valid, but drawn before",
     "dropped_syntax": "invalid: no SMILES syntax",
@@ -45,14 +58,19 @@ FLOOR, UNSEEN = "_floor", "_of_test"
 """Endings of what as many train molecules score, and of what test molecules, which nobody has seen, score."""
 
 
+def label(measure: str) -> str:
+    """What a measure is called on the page; one without a name keeps that of the file of metrics."""
+    return DEFINITIONS[measure][0] if measure in DEFINITIONS else LABELS.get(measure, measure)
+
+
 def tiles(metrics: Mapping[str, float]) -> list[Tile]:
     """One tile a headline that is there, with its interval; the floor is told in its note."""
     result = []
     for name in (name for name in DEFINITIONS if name in metrics):
-        label, note = DEFINITIONS[name]
+        note = DEFINITIONS[name][1]
         if f"{name}{FLOOR}" in metrics:
             note = f"{note}; as many train molecules reach {number(metrics[f'{name}{FLOOR}'])}"
-        result.append(Tile(label, number(metrics[name]), interval(metrics, name), note))
+        result.append(Tile(label(name), number(metrics[name]), interval(metrics, name), note))
     return result
 
 
@@ -62,14 +80,14 @@ def measures_table(comparison: pd.DataFrame, metrics: Mapping[str, float]) -> Ta
     columns = ["measure", "GAN", "interval", "train", "control", "interval", "difference", "GAN is"]
     note = (
         "Train: what as many molecules of train reach, the best to hope for. Control: the same budget by likelihood "
-        "alone. Of logP, SA, QED and weight: the Wasserstein distance to the test molecules."
+        "alone. Distance: Wasserstein, to the test molecules; nearer is better."
     )
     return Table("All measures, with 95 % intervals", columns, rows, note)
 
 
 def _measure_row(row: Mapping[Any, Any], metrics: Mapping[str, float]) -> list[str]:
     return [
-        row["metric"],
+        label(row["metric"]),
         number(row["generator"]),
         interval(row, "generator"),
         number(metrics.get(f"{row['metric']}{FLOOR}", np.nan)),
@@ -115,8 +133,7 @@ def rejects_table(rejected: pd.DataFrame) -> Table:
     """
     groups = rejected.groupby("code")["reason"].agg(["size", "first"]).sort_values("size", ascending=False)
     rows = [[str(code), f"{row['size']:,}", str(row["first"])] for code, row in groups.iterrows()]
-    note = "" if rows else "Nothing was refused."
-    return Table("Refused at intake, by reason", ["reason", "molecules", "for instance"], rows, note)
+    return Table("Refused at intake, by reason", ["reason", "molecules", "for instance"], rows)
 
 
 def splits_table(splits: Mapping[Any, int]) -> Table:

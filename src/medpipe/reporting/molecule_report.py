@@ -101,7 +101,10 @@ def _molecules(results: GeneratorResults) -> Section:
 
 
 def _memory(results: GeneratorResults) -> Section:
-    caption = "Novel molecules from the most to the least similar to a molecule of train, at even steps of rank."
+    caption = (
+        "Novel molecules from the most to the least similar to a molecule of train, at even steps of rank. At 1.00 two "
+        "molecules have the same Morgan fingerprint, as rings of six and seven atoms may, and are still not the same."
+    )
     figure = nearest_train(results.profile)
     picture = _picture("Nearest molecules of train", caption, figure, caption)
     return Section("Memory", [memory_table(results.metrics), picture])

@@ -17,7 +17,7 @@ from medpipe.reporting.page.model import (
     ViewerMark,
     ViewerScan,
 )
-from medpipe.reporting.page.numbers import interval, number
+from medpipe.reporting.page.numbers import decimal, interval, number
 from medpipe.reporting.page.render import render
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Viewer",
     "ViewerMark",
     "ViewerScan",
+    "decimal",
     "figure_uri",
     "interval",
     "jpeg_uri",

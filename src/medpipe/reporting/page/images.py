@@ -32,9 +32,9 @@ def jpeg_uri(image: npt.NDArray[np.uint8], quality: int, size: tuple[int, int] |
 
 
 def figure_uri(figure: "Figure") -> str:
-    """A matplotlib figure as PNG."""
+    """A matplotlib figure as PNG, with its own background."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=FIGURE_DPI, facecolor="white")
+    figure.savefig(buffer, format="png", dpi=FIGURE_DPI, facecolor="auto")
     return _uri("image/png", buffer.getvalue())
 
 

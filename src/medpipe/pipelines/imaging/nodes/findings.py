@@ -77,6 +77,9 @@ def write_report(
     curves: pd.DataFrame,
     outcomes: pd.DataFrame,
     segmentation_metrics: dict[str, float],
+    segmented: pd.DataFrame,
+    segmented_masks: MaskStore,
+    segmentation_scores: pd.DataFrame,
     instance_metrics: dict[str, float],
     instance_scores: pd.DataFrame,
     classification_metrics: dict[str, float],
@@ -84,6 +87,7 @@ def write_report(
     classification_curve: pd.DataFrame,
     masks: MaskStore,
     detector: Checkpoint,
+    segmenter: Checkpoint,
     classifier: Checkpoint,
     params: ReportParams,
 ) -> str:
@@ -91,6 +95,7 @@ def write_report(
     from medpipe.ct.cohort import by_series, series_by_split
     from medpipe.nodules.report import evaluation_report
     from medpipe.pipelines.imaging.nodes.classification import draw_classification
+    from medpipe.pipelines.imaging.nodes.segmentation import draw_segmentation
 
     test = series_by_split(scans, splits, store.series_uids)["test"]
     return evaluation_report(
@@ -101,9 +106,10 @@ def write_report(
         series_uids=test,
         sources=by_series(scans, "source"),
         segmentation_metrics=(segmentation_metrics | instance_metrics) or None,
-        segmentation_table=instance_scores,
+        segmentation_scores=instance_scores,
+        segmentation_figure=draw_segmentation(store, segmenter, segmented, segmented_masks, segmentation_scores),
         classification_metrics=classification_metrics or None,
-        classification_table=classification_scores,
+        classification_scores=classification_scores,
         classification_figure=draw_classification(
             classification_metrics, classification_scores, classification_curve, classifier
         ),
