@@ -90,3 +90,11 @@ def test_what_cannot_be_done_is_said_without_a_traceback(medpipe, arguments, mes
 def test_outside_of_a_project(medpipe, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "no Kedro project lies here or above" in medpipe("list", fails=True)
+
+
+def test_a_server_that_does_not_answer_is_told(medpipe, monkeypatch):
+    monkeypatch.setenv("MEDPIPE_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    shown = medpipe("list", fails=True)
+    assert "Error: MLflow's store: " in shown
+    assert "127.0.0.1:9" in shown

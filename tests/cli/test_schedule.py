@@ -84,3 +84,13 @@ def test_every_command_of_the_group_shows_what_it_does(untouched, monkeypatch):
     assert "schedule once imaging_weekly" in lines
     assert "imaging_weekly" in table
     assert "outcome" in runs
+
+
+def test_the_status_tells_a_slip_in_the_name_of_a_pipeline(untouched, monkeypatch):
+    monkeypatch.chdir(untouched)
+    file = untouched / "conf" / "local" / "schedules.yml"
+    file.write_text('nightly: {cron: "0 3 * * *", pipelines: [imagin]}\n')
+    done = CliRunner().invoke(schedule, ["status"])
+    file.unlink()
+    assert done.exit_code == 1
+    assert "schedules.yml: job 'nightly': field 'pipelines': 'imagin' is none of" in done.output

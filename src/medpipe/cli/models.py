@@ -1,6 +1,7 @@
 """``medpipe models``: what is registered, who is champion and why, promotion and roll-back by hand."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from medpipe.registry.registry import Registry
     from medpipe.registry.version import Version
 
+_RETRIES = "2"  # of a server that does not answer, 6 s; MLflow's seven take minutes
 _WIDTH = 140  # characters of a table that goes into a file or a pipe
 
 _env = click.option("--env", "-e", help="Kedro environment whose models are meant; by default those of base and local.")
@@ -26,9 +28,17 @@ def _asks_registry(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def wrapped(*args: Any, env: str | None, **options: Any) -> None:
+        from medpipe.registry.passwords import hide_passwords
         from medpipe.registry.project import registry_of_project
 
-        command(registry_of_project(env), *args, **options)
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
+        registry = registry_of_project(env)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            command(registry, *args, **options)
+        except MlflowException as error:  # such as a server that does not answer
+            raise click.ClickException(f"MLflow's store: {hide_passwords(str(error))}") from error
 
     return _env(told()(wrapped))
 

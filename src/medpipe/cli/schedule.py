@@ -62,17 +62,19 @@ def status(env: str | None, as_json: bool, runs: int) -> None:
 
     from rich.console import Console
 
+    from medpipe.schedule.jobs import load_jobs
     from medpipe.schedule.state import State
     from medpipe.schedule.status import read_status, runs_table, status_table
 
-    found = read_status(find_project(), env)
+    project = find_project()
+    found = read_status(project, env, load_jobs(project, env, _pipelines()))
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
         return
     console = Console()
     if not console.is_terminal:
         console.width = 160
-    console.print(runs_table(State(find_project()).runs(limit=runs)) if runs else status_table(found))
+    console.print(runs_table(State(project).runs(limit=runs)) if runs else status_table(found))
 
 
 @schedule.command()
