@@ -37,7 +37,7 @@ DEFINITIONS = {
     "n_patients_without_nodule": ("Patients without nodule", ""),
     "n_nodules": ("Nodules", ""),
     "n_findings": ("Findings", ""),
-    "n_without_mask": ("Findings without a mask to compare with", ""),
+    "n_without_mask": ("Without a true mask", ""),
     "n_detected": ("Findings outlined", ""),
     "n_missed": ("Findings missed", ""),
     "n_tp": ("True positives", ""),

@@ -4,19 +4,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FloatArray = npt.NDArray[np.float64]
-
 COLOUR = "#1f5fa8"
 CHANCE_COLOUR = "#8c8c8c"
 
-_Z = 1.96  # 95 % of the normal distribution
 _DARK_SHARE = 0.5  # numbers on darker cells of the confusion matrix are white
 
 
@@ -63,29 +59,29 @@ def _draw_roc(axes: "Axes", metrics: Mapping[str, float], table: pd.DataFrame, c
         truth, called = table["target"] == 1, table["positive"]
         axes.plot((called & ~truth).sum() / (~truth).sum(), (called & truth).sum() / truth.sum(), "o", color=COLOUR)
     _square(axes, "false positive rate (1 - specificity)", "sensitivity", "ROC curve and operating point")
+    axes.legend(loc="lower right", frameon=True, fontsize=9)
 
 
 def _draw_reliability(axes: "Axes", metrics: Mapping[str, float], table: pd.DataFrame, n_bins: int) -> None:
-    axes.plot([0, 1], [0, 1], color=CHANCE_COLOUR, linewidth=1, linestyle="--", label="perfect")
+    from scipy.stats import binomtest
+
+    axes.plot([0, 1], [0, 1], color=CHANCE_COLOUR, linewidth=1, linestyle="--")
     probability, target = table["class_probability"].to_numpy(), table["target"].to_numpy()
     bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
     by_bin = pd.DataFrame({"probability": probability, "target": target}).groupby(bins)
     means, counts = by_bin.mean(), by_bin.size()
-    low, high = _wilson(means["target"].to_numpy(), counts.to_numpy())
-    scores = {"Brier": metrics.get("brier"), "calibration error": metrics.get("calibration_error")}
-    label = ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if value is not None)
+    found = by_bin["target"].sum().astype(int)
+    # Few cases make the interval of a share wide (Wilson 1927).
+    shares = [binomtest(k, n).proportion_ci(0.95, "wilson") for k, n in zip(found, counts, strict=True)]
+    known = {"Brier": metrics.get("brier"), "calibration error": metrics.get("calibration_error")}
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in known.items() if value is not None)
+    low, high = [share.low for share in shares], [share.high for share in shares]
     axes.vlines(means["probability"], low, high, color=COLOUR, alpha=0.45, linewidth=1.8)
-    axes.plot(means["probability"], means["target"], "o", color=COLOUR, markersize=5, label=label)
+    axes.plot(means["probability"], means["target"], "o", color=COLOUR, markersize=5)
     for x, y, count in zip(means["probability"], means["target"], counts, strict=True):
         axes.annotate(str(count), (x, y), xytext=(5, -3), textcoords="offset points", fontsize=8, annotation_clip=False)
-    _square(axes, "mean probability in the bin", "share of positive findings", "Reliability, findings in each bin")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.3), ncols=2, frameon=False, fontsize=8)
-
-
-def _wilson(share: FloatArray, n: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """The 95 % interval of shares of ``n`` cases (Wilson 1927), which few cases make wide."""
-    middle, half = share + _Z**2 / (2 * n), _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return (middle - half) / (1 + _Z**2 / n), (middle + half) / (1 + _Z**2 / n)
+    title = "\n".join(filter(None, ["Reliability, findings in each bin", scores]))
+    _square(axes, "mean probability in the bin (dashed: perfect)", "share of positive findings", title)
 
 
 def _draw_confusion(axes: "Axes", metrics: Mapping[str, float], table: pd.DataFrame, classes: tuple[str, str]) -> None:
@@ -115,4 +111,3 @@ def _square(axes: "Axes", x: str, y: str, title: str) -> None:
     axes.set_ylabel(y)
     axes.set_title(title)
     axes.grid(color="#dddddd", linewidth=0.6)
-    axes.legend(loc="lower right", frameon=True, fontsize=8)
