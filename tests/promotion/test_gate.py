@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from medpipe.core.atomic import write_json
 from medpipe.promotion.gate import decide
@@ -12,8 +13,11 @@ N = 30
 RNG = np.random.default_rng(0)
 NOISE = RNG.normal(scale=0.1, size=200)
 GATE = GateParams(
-    headline=HeadlineParams(metric="cpm"),
-    guards={"sensitivity": GuardParams(tolerance=0.02), "dice": GuardParams(tolerance=0.02, optional=True)},
+    headline=HeadlineParams(metric="cpm", better="higher"),
+    guards={
+        "sensitivity": GuardParams(better="higher", tolerance=0.02),
+        "dice": GuardParams(better="higher", tolerance=0.02, optional=True),
+    },
 )
 
 
@@ -52,12 +56,14 @@ def test_equal_models_are_a_tie_and_keep_the_champion():
         (scores(cpm=0.6, sensitivity=0.6), GATE, "the loss 0.1 is beyond the tolerance 0.02"),
         (
             scores(cpm=0.6),
-            GATE.model_copy(update={"headline": HeadlineParams(metric="cpm", min_gain=0.2)}),
+            GATE.model_copy(update={"headline": HeadlineParams(metric="cpm", better="higher", min_gain=0.2)}),
             "not clearly more than 0.2",
         ),
         (
             scores(cpm=0.6, sensitivity=0.69, spread=0.05),
-            GATE.model_copy(update={"guards": {"sensitivity": GuardParams(tolerance=0.02, evidence="interval")}}),
+            GATE.model_copy(
+                update={"guards": {"sensitivity": GuardParams(better="higher", tolerance=0.02, evidence="interval")}}
+            ),
             "the possible loss",
         ),
         (Scores.of_sets("test-1", "patients", N, {"cpm": np.full(201, 0.9)}), GATE, "sensitivity cannot be judged"),
@@ -105,6 +111,13 @@ def test_what_cannot_be_compared_is_left_undecided(champion, challenger, said):
     assert said in decision.reason
 
 
+@pytest.mark.parametrize("rule", [HeadlineParams, GuardParams])
+def test_no_direction_is_taken_for_granted(rule):
+    """A Fréchet distance of which more were better would promote the worse generator."""
+    with pytest.raises(ValidationError, match="better"):
+        rule.model_validate({"metric": "FCD_Test"} if rule is HeadlineParams else {"tolerance": 0.1})
+
+
 def test_the_first_model_becomes_champion():
     decision = decide(None, scores(), GATE, challenger_version="1")
     assert decision.outcome == "promote"
@@ -114,10 +127,18 @@ def test_the_first_model_becomes_champion():
 @pytest.mark.parametrize(
     ("headline", "guards", "said"),
     [
-        (HeadlineParams(metric="cpm", floor=0.6), {}, "cpm is 0.5, at least 0.6 is asked"),
+        (HeadlineParams(metric="cpm", better="higher", floor=0.6), {}, "cpm is 0.5, at least 0.6 is asked"),
         (HeadlineParams(metric="cpm", better="lower", floor=0.4), {}, "at most 0.4"),
-        (HeadlineParams(metric="cpm"), {"dice": GuardParams(floor=0.5)}, "dice is nan, at least 0.5"),
-        (HeadlineParams(metric="fcd"), {}, "fcd of the challenger is missing; measured were: cpm, sensitivity"),
+        (
+            HeadlineParams(metric="cpm", better="higher"),
+            {"dice": GuardParams(better="higher", floor=0.5)},
+            "dice is nan, at least 0.5",
+        ),
+        (
+            HeadlineParams(metric="fcd", better="higher"),
+            {},
+            "fcd of the challenger is missing; measured were: cpm, sensitivity",
+        ),
     ],
 )
 def test_a_first_model_below_a_floor_is_refused(headline, guards, said):

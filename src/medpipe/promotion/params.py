@@ -14,13 +14,13 @@ class HeadlineParams(Params):
 
     Attributes:
         metric: Its name.
-        better: Which direction is better.
+        better: Which direction is better; to be said, for no name tells it.
         min_gain: Gain, in the metric's unit, that the whole interval must exceed.
         floor: What a first champion must reach, since there is nothing to compare it with; None asks for nothing.
     """
 
     metric: str
-    better: Direction = "higher"
+    better: Direction
     min_gain: NonNegativeFloat = 0.0
     floor: float | None = None
 
@@ -29,7 +29,7 @@ class GuardParams(Params):
     """A metric that must not get worse.
 
     Attributes:
-        better: Which direction is better.
+        better: Which direction is better; to be said, for no name tells it.
         tolerance: Loss, in the metric's unit, that is borne.
         evidence: What must stay within the tolerance: the ``estimate`` of the loss, or the whole ``interval`` of it,
             as trials of non-inferiority ask.
@@ -38,7 +38,7 @@ class GuardParams(Params):
         floor: What a first champion must reach; None asks for nothing.
     """
 
-    better: Direction = "higher"
+    better: Direction
     tolerance: NonNegativeFloat = 0.0
     evidence: Literal["estimate", "interval"] = "estimate"
     optional: bool = False

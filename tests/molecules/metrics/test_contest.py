@@ -10,9 +10,12 @@ from medpipe.promotion.params import GuardParams, HeadlineParams
 
 FAST = ScoreParams(n_jobs=1, fcd=False, unique_at=(100,), device="cpu")
 GATE = GeneratorGateParams(
-    headline=HeadlineParams(metric="SNN_Test"),
-    guards={"valid": GuardParams(tolerance=0.02), "novelty": GuardParams(tolerance=0.05)},
-    n_bootstraps=50,
+    headline=HeadlineParams(metric="SNN_Test", better="higher"),
+    guards={
+        "valid": GuardParams(better="higher", tolerance=0.02),
+        "novelty": GuardParams(better="higher", tolerance=0.05),
+    },
+    n_bootstraps=100,
     min_units=20,
 )
 

@@ -123,7 +123,7 @@ def test_one_patient_with_a_nodule_among_many_without_decides_nothing(nodules, t
 
 
 def test_every_patient_counts_for_an_organ(nodules, test_set):
-    organ = NoduleGateParams(n_bootstraps=100, headline=HeadlineParams(metric="scan_dice"))
+    organ = NoduleGateParams(n_bootstraps=100, headline=HeadlineParams(metric="scan_dice", better="higher"))
     outlines = [(uid, "scan_dice", 0.9) for uid in test_set["series_uid"]]
     scores = measure(found(candidates(nodules, 0.5, 1), outlines), nodules.iloc[:0], test_set, organ, 100)
     assert (scores.n_units, scores.unit) == (N_PATIENTS, "patients")

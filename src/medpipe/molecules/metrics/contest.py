@@ -16,9 +16,9 @@ UNIT = "drawn molecules"
 PROBLEM = "problem"
 """Where the reason stands, in ``attrs`` of drawn molecules, for which there are none."""
 _GUARDS = {
-    "valid": GuardParams(tolerance=0.02),
-    "unique_at_10000": GuardParams(tolerance=0.01),
-    "novelty": GuardParams(tolerance=0.05),
+    "valid": GuardParams(better="higher", tolerance=0.02),
+    "unique_at_10000": GuardParams(better="higher", tolerance=0.01),
+    "novelty": GuardParams(better="higher", tolerance=0.05),
     "near_train": GuardParams(better="lower", tolerance=0.05, optional=True),
 }
 _NOT_MEASURED = ("_floor", "_of_test")

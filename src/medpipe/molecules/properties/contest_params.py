@@ -11,7 +11,7 @@ _NUMBERS, _CLASSES = f"{MEAN}/rmse", f"{MEAN}/auroc"
 _GUARDS = {
     f"{MEAN}/coverage_error": GuardParams(better="lower", tolerance=0.03, optional=True),
     f"{MEAN}/calibration_error": GuardParams(better="lower", tolerance=0.02, optional=True),
-    _CLASSES: GuardParams(tolerance=0.01, optional=True),
+    _CLASSES: GuardParams(better="higher", tolerance=0.01, optional=True),
 }
 
 

@@ -5,10 +5,10 @@ from pydantic import Field
 from medpipe.promotion.params import GateParams, GuardParams, HeadlineParams
 
 _GUARDS = {
-    "sensitivity_at_1_fp": GuardParams(tolerance=0.02),
-    "roi_dice": GuardParams(tolerance=0.02, optional=True),
-    "scan_dice": GuardParams(tolerance=0.02, optional=True),
-    "auc": GuardParams(tolerance=0.03, optional=True),
+    "sensitivity_at_1_fp": GuardParams(better="higher", tolerance=0.02),
+    "roi_dice": GuardParams(better="higher", tolerance=0.02, optional=True),
+    "scan_dice": GuardParams(better="higher", tolerance=0.02, optional=True),
+    "auc": GuardParams(better="higher", tolerance=0.03, optional=True),
 }
 
 
@@ -22,5 +22,5 @@ class NoduleGateParams(GateParams):
             place is given, ``scan_dice`` of whole scans) and the classifier's AUC, where there are such networks.
     """
 
-    headline: HeadlineParams = HeadlineParams(metric="cpm")
+    headline: HeadlineParams = HeadlineParams(metric="cpm", better="higher")
     guards: dict[str, GuardParams] = Field(default_factory=lambda: dict(_GUARDS))
