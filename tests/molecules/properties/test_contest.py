@@ -36,7 +36,8 @@ def test_molecules_that_a_model_was_trained_on_are_left_out(trained, table):
     test = molecules_of_test(moved, {"champion": trained[0]})
     was_train = table.set_index("smiles").loc[test["smiles"], "split"].to_numpy() == "train"
     assert (test["seen_by"] == "champion").tolist() == was_train.tolist()
-    assert score_properties(trained[0], test, GATE, EVALUATION).n_units == (~was_train).sum()
+    units = test.loc[~was_train, ["log P", "has_n"]].notna().sum().min()
+    assert 0 < score_properties(trained[0], test, GATE, EVALUATION).n_units == units < len(test)
 
 
 def test_values_are_those_of_the_evaluation(trained, table, scores):
@@ -86,3 +87,20 @@ def test_the_fingerprint_is_that_of_the_molecules_and_their_targets(trained, tes
     assert score_properties(trained[0], changed, GATE, EVALUATION).test != scores.test
     assert score_properties(None, test_set, GATE, EVALUATION).test == scores.test
     assert np.isfinite(scores.values["mean/rmse"])
+
+
+def test_a_target_of_one_molecule_decides_nothing(trained, test_set):
+    known = test_set["log P"].where(np.arange(len(test_set)) == 0)
+    scores = score_properties(trained[0], test_set.assign(**{"log P": known}), GATE, EVALUATION)
+    assert "mean/rmse" not in scores.values
+    assert "log P/rmse" in scores.values
+    assert scores.n_units >= GATE.min_units  # of the classes, which decide then
+    own = GATE.model_copy(update={"headline": HeadlineParams(metric="log P/rmse", better="lower")})
+    alone = score_properties(trained[0], test_set.assign(**{"log P": known}), own, EVALUATION)
+    assert alone.n_units == 1
+    assert decide(None, alone, own, challenger_version="1").outcome == "undecided"
+
+
+def test_units_are_the_molecules_of_the_target_that_has_the_fewest(trained, test_set):
+    known = test_set["log P"].where(np.arange(len(test_set)) < 10)
+    assert score_properties(trained[0], test_set.assign(**{"log P": known}), GATE, EVALUATION).n_units == 10
