@@ -50,6 +50,7 @@ def test_metrics_by_hand() -> None:
     }  # fmt: skip
     assert {name: metrics[name] for name in expected} == pytest.approx(expected)
     assert metrics["improvement_low"] <= 0.2 <= metrics["improvement_high"]
+    assert (metrics["improved_low"], metrics["improved_high"]) == pytest.approx((0.0945, 0.9055), abs=1e-4)  # Wilson's
 
 
 def test_from_scratch_the_best_come_first() -> None:

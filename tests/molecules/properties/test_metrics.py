@@ -1,10 +1,12 @@
 """Against scikit-learn, sets of drawn molecules written out row by row."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from medpipe.molecules.properties.metrics import classification_metrics, draw_weights, regression_metrics
+from medpipe.molecules.properties.metrics import classification_metrics, draw_weights, mean_of_tasks, regression_metrics
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -56,3 +58,31 @@ def test_one_class_alone_has_no_curve() -> None:
     found = classification_metrics(np.zeros(3), np.array([0.1, 0.2, 0.3]), np.ones((1, 3)), 10)
     assert np.isnan(found["auroc"][0])
     assert np.isnan(found["auprc"][0])
+
+
+def test_the_fit_of_numbers_far_from_zero() -> None:
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=200)
+    value, unit, sets = target + 0.1, np.ones(200), np.ones((1, 200))
+    near, far = (regression_metrics(target + at, value + at, unit, sets)["r2"][0] for at in (0.0, 1e7))
+    assert far == pytest.approx(near, abs=1e-6)
+
+
+def test_the_mean_over_tasks_is_of_those_that_are_defined() -> None:
+    nan = np.nan
+    of_tasks = [np.array([0.8, 0.6, nan]), np.array([0.6, nan, nan]), np.array([nan, 1.0, 1.0])]
+    mean = mean_of_tasks(of_tasks)
+    assert mean is not None
+    np.testing.assert_allclose(mean, [0.7, 0.6, nan])
+    assert mean_of_tasks([np.array([nan, 0.5])]) is None
+
+
+def test_memory_does_not_grow_with_the_number_of_sets() -> None:
+    rng = np.random.default_rng(0)
+    target, probability = rng.integers(2, size=10_000).astype(float), rng.uniform(size=10_000)
+    weights = draw_weights(10_000, 400, 0)  # 32 MB as floating point numbers
+    tracemalloc.start()
+    classification_metrics(target, probability, weights, 10)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 120e6

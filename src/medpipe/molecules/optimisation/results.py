@@ -1,10 +1,12 @@
 """What came out of a search: the best molecules, and how much better they are."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from medpipe.molecules.metrics.bootstrap import mean_interval
+from medpipe.molecules.metrics.bootstrap import Interval, fraction_interval, mean_interval
 from medpipe.molecules.optimisation.evolution import FROM_SCRATCH
 from medpipe.molecules.optimisation.measures import internal_diversity
 from medpipe.molecules.optimisation.params import OptimiseParams
@@ -75,19 +77,20 @@ def summarise(
 def _improvement(begun: pd.DataFrame, best: pd.DataFrame, params: OptimiseParams) -> dict[str, float]:
     before, after = begun["score"].to_numpy(), best.loc[begun.index, "score"].to_numpy()
     gain = after - before
-    parts = {"improved": (gain > 0).astype(float), "improvement": gain, "mean_score": after}
-    if params.evolution.stop_at is not None:
-        parts["reached"] = (after >= params.evolution.stop_at).astype(float)
     metrics = {"n_starts": float(len(gain)), "start_score": float(before.mean()), "improvement_sd": float(gain.std())}
-    rng = np.random.default_rng(params.seed)
-    for name, values in parts.items():
-        low, high = _interval(values, rng)
-        metrics |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+    shares = {"improved": gain > 0}
+    if params.evolution.stop_at is not None:
+        shares["reached"] = after >= params.evolution.stop_at
+    for name, hits in shares.items():
+        metrics |= _with_interval(name, hits, fraction_interval(int(hits.sum()), len(hits)))
+    rng, once = np.random.default_rng(params.seed), np.ones(len(gain), np.int64)
+    for name, values in {"improvement": gain, "mean_score": after}.items():
+        metrics |= _with_interval(name, values, mean_interval(values, once, _REPLICATES, rng))
     return metrics
 
 
-def _interval(values: npt.NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float]:
-    return mean_interval(values, np.ones(len(values), np.int64), _REPLICATES, rng)
+def _with_interval(name: str, values: npt.NDArray[Any], interval: Interval) -> dict[str, float]:
+    return {name: float(values.mean()), f"{name}_low": interval[0], f"{name}_high": interval[1]}
 
 
 def _aims(begun: pd.DataFrame | None, best: pd.DataFrame, aims: list[str]) -> dict[str, float]:

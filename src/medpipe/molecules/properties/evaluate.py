@@ -10,14 +10,20 @@ import pandas as pd
 
 from medpipe.molecules.metrics.fingerprints import nearest
 from medpipe.molecules.properties.features import read_features
-from medpipe.molecules.properties.metrics import MEAN, classification_metrics, draw_weights, regression_metrics
+from medpipe.molecules.properties.metrics import (
+    MEAN,
+    Weights,
+    classification_metrics,
+    draw_weights,
+    mean_of_tasks,
+    regression_metrics,
+)
 from medpipe.molecules.properties.model import PropertyModel
 from medpipe.molecules.properties.params import EvaluatePropertiesParams
 from medpipe.training.checkpoint import Checkpoint
 
 PARTS = {"networks": 1.0, "trees": 0.0}
 """What the model is made of, with the weight of the networks that leaves only this part."""
-PREDICTION_COLUMNS = ("smiles", "task", "target", "value", "uncertainty", "similarity", "in_domain")
 
 FloatArray = npt.NDArray[np.float64]
 _UNFIT = re.compile(r"[^\w\-. ]")  # for a name of a metric in MLflow
@@ -85,7 +91,7 @@ def _scores(
     targets: FloatArray,
     value: FloatArray,
     uncertainty: FloatArray,
-    weights: FloatArray,
+    weights: Weights,
     chosen: npt.NDArray[np.bool_],
     params: EvaluatePropertiesParams,
 ) -> dict[str, float]:
@@ -106,9 +112,8 @@ def _scores(
             metrics |= _with_interval(f"{metric_name(name)}/{measure}", values, params.confidence)
             drawn.setdefault(measure, []).append(values)
     for measure, of_tasks in drawn.items():
-        defined = [values for values in of_tasks if np.isfinite(values[0])]
-        if defined:
-            metrics |= _with_interval(f"{MEAN}/{measure}", np.nanmean(defined, axis=0), params.confidence)
+        if (mean := mean_of_tasks(of_tasks)) is not None:
+            metrics |= _with_interval(f"{MEAN}/{measure}", mean, params.confidence)
     return metrics
 
 

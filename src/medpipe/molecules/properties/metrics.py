@@ -4,23 +4,32 @@ A set is a row of weights: how often each of n molecules was drawn. Results are 
 not define them.
 """
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.uint16] | FloatArray
 
 MEAN = "mean"
 """Where the means over all tasks stand, in place of a task."""
+_BLOCK = 1 << 20
+"""Weights that are worked on at a time, 8 MB, of which a measure makes some ten tables of that size."""
 
 
-def draw_weights(n: int, n_sets: int, seed: int) -> FloatArray:
+def draw_weights(n: int, n_sets: int, seed: int) -> npt.NDArray[np.uint16]:
     """The molecules as they are, then sets drawn with replacement: (1 + n_sets, n)."""
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_sets)
-    return np.concatenate([np.ones((1, n)), drawn])
+    rng, share = np.random.default_rng(seed), np.full(n, 1 / n)
+    weights = np.ones((1 + n_sets, n), np.uint16)
+    for row in weights[1:]:
+        row[:] = rng.multinomial(n, share)
+    return weights
 
 
 def regression_metrics(
-    target: FloatArray, value: FloatArray, uncertainty: FloatArray, weights: FloatArray
+    target: FloatArray, value: FloatArray, uncertainty: FloatArray, weights: Weights
 ) -> dict[str, FloatArray]:
     """``rmse``, ``mae``, ``r2``, and ``coverage_95``: how often the error is within 1.96 uncertainties.
 
@@ -30,11 +39,17 @@ def regression_metrics(
         uncertainty: Standard deviation of the error to expect, (n,).
         weights: (sets, n).
     """
+    return _in_blocks(partial(_of_numbers, target, value, uncertainty), weights)
+
+
+def _of_numbers(
+    target: FloatArray, value: FloatArray, uncertainty: FloatArray, weights: FloatArray
+) -> dict[str, FloatArray]:
     error = value - target
+    around = target - target.mean()  # squares of what is far from 0 would hide its variance
     with np.errstate(invalid="ignore", divide="ignore"):
         total = weights.sum(axis=1)
-        mean = weights @ target / total
-        variance = weights @ target**2 / total - mean**2
+        variance = weights @ around**2 / total - (weights @ around / total) ** 2
         squared = weights @ error**2 / total
         return {
             "rmse": np.sqrt(squared),
@@ -45,7 +60,7 @@ def regression_metrics(
 
 
 def classification_metrics(
-    target: FloatArray, probability: FloatArray, weights: FloatArray, n_bins: int
+    target: FloatArray, probability: FloatArray, weights: Weights, n_bins: int
 ) -> dict[str, FloatArray]:
     """``auroc``, ``auprc``, ``brier`` and ``calibration_error``.
 
@@ -59,6 +74,10 @@ def classification_metrics(
         weights: (sets, n).
         n_bins: Bins of the calibration error.
     """
+    return _in_blocks(partial(_of_classes, target, probability, n_bins), weights)
+
+
+def _of_classes(target: FloatArray, probability: FloatArray, n_bins: int, weights: FloatArray) -> dict[str, FloatArray]:
     order = np.argsort(-probability, kind="stable")
     starts = np.flatnonzero(np.diff(probability[order], prepend=np.inf))
     positive = np.add.reduceat(weights[:, order] * target[order], starts, axis=1)
@@ -77,3 +96,28 @@ def classification_metrics(
             "brier": weights @ (probability - target) ** 2 / total,
             "calibration_error": np.abs(weights @ (in_bin * (probability - target)[:, None])).sum(axis=1) / total,
         }
+
+
+def mean_of_tasks(of_tasks: Sequence[FloatArray]) -> FloatArray | None:
+    """Mean (sets,) of a measure over tasks; in each set over those that it defines.
+
+    Args:
+        of_tasks: Values of each, (sets,), all molecules first.
+
+    Returns:
+        None where all molecules together define it for no task; a task for which they do not has no part.
+    """
+    defined = np.array([values for values in of_tasks if np.isfinite(values[0])])
+    if not len(defined):
+        return None
+    known = np.isfinite(defined)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, defined, 0.0).sum(axis=0) / known.sum(axis=0))
+
+
+def _in_blocks(measure: Callable[[FloatArray], dict[str, FloatArray]], weights: Weights) -> dict[str, FloatArray]:
+    """Measures of all sets, some at a time, so that memory does not grow with their number."""
+    n_rows = max(1, _BLOCK // weights.shape[1])
+    starts = range(0, len(weights), n_rows)
+    parts = [measure(weights[start : start + n_rows].astype(np.float64)) for start in starts]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
