@@ -1,6 +1,7 @@
 """``medpipe serve`` with the registry of a project."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from medpipe.cli.champion import choose_model
 from medpipe.core.errors import InputError
 from tests.serving.models import make_generator
 from tests.serving.registry import ProjectRegistry
-from tests.serving.server.http_server import Server, started
+from tests.serving.server.http_server import Server, started, worker_of
 
 NAME = "generator_checkpoint"
 
@@ -42,6 +43,7 @@ def test_without_a_champion_it_is_said_what_to_do(models: ProjectRegistry, monke
         (["--model", "conf"], "conf holds no file MLmodel"),
         (["--model", f"runs:/{32 * '0'}/model"], "cannot be fetched"),
         (["--timeout", "0"], "--timeout is 0.0"),
+        (["--max-wait", "inf"], "--max-wait is inf"),
         (["--workers", "0"], "0 is not in the range"),
         (["--scans", "nowhere"], "does not exist"),
     ],
@@ -89,18 +91,51 @@ def test_a_version_is_fetched_whole(models: ProjectRegistry, tmp_path: Path, mon
         chosen.file("property_model.safetensors")
 
 
-def test_a_new_champion_is_served_without_a_break(models: ProjectRegistry, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def following(models: ProjectRegistry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of the champion, version 1, that looks for another one again and again."""
     models.registry.promote(NAME, "1", "first")
-    server = Server("generator", None, tmp_path, "--follow", "0.5", project=models.project)
+    server = Server("generator", None, tmp_path_factory.mktemp("tmp"), "--follow", "0.3", project=models.project)
     with started(server):
-        server.wait()
-        asked = {"n": 1}
-        assert server.post("/molecules", json=asked).json()["model"]["version"] == "1"
-        models.registry.promote(NAME, "2", "better")
+        yield server.wait()
+
+
+def test_a_new_champion_is_served_without_a_break(models: ProjectRegistry, following: Server) -> None:
+    asked = {"n": 1}
+    assert following.post("/molecules", json=asked).json()["model"]["version"] == "1"
+    models.registry.promote(NAME, "2", "better")
+    start = time.monotonic()
+    while (answer := following.post("/molecules", json=asked)).json()["model"]["version"] == "1":
+        assert answer.status_code == 200
+        assert time.monotonic() - start < 60, following.log
+        time.sleep(0.1)
+    assert following.get("/health").json()["model"]["version"] == "2"
+    assert following.get("/health").json()["workers"] == 1
+
+
+def test_after_champions_that_cannot_be_loaded_the_old_one_can_still_be_started_again(
+    models: ProjectRegistry, following: Server, tmp_path: Path
+) -> None:
+    served = following.get("/health").json()["model"]["version"]
+    (tmp_path / "checkpoint").write_bytes(b"no checkpoint")
+    for n_failed in (1, 2):
+        models.registry.promote(NAME, models.add("generator", NAME, tmp_path / "checkpoint"), "untested")
         start = time.monotonic()
-        while (answer := server.post("/molecules", json=asked)).json()["model"]["version"] == "1":
-            assert answer.status_code == 200
-            assert time.monotonic() - start < 60, server.log
+        while following.log.count("The model stays as it is") < n_failed:
+            assert time.monotonic() - start < 60, following.log
             time.sleep(0.1)
-        assert server.get("/health").json()["model"]["version"] == "2"
-        assert server.get("/health").json()["workers"] == 1
+    worker_of(following).kill()
+    assert following.post("/molecules", json={"n": 1}).status_code == 503
+    while following.get("/health").status_code == 503:
+        time.sleep(0.1)
+    assert following.post("/molecules", json={"n": 1}).json()["model"]["version"] == served
+    assert following.log.count("The model stays as it is") == 2
+
+
+def test_who_is_stopped_while_a_model_is_loaded_leaves_nothing_behind(models: ProjectRegistry, tmp_path: Path) -> None:
+    server = Server("generator", None, tmp_path, "--model", "1", project=models.project)
+    while "Loading" not in server.log:
+        assert server.process.poll() is None, server.log
+        time.sleep(0.05)
+    assert server.terminate() == 0
+    assert list(tmp_path.glob("medpipe-*")) == []

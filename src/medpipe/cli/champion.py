@@ -1,6 +1,7 @@
 """Which model a command uses: the champion of the registry, unless another is named."""
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,26 +80,28 @@ def choose_model(kind: str, wanted: str | None, env: str | None, folder: Path) -
     return ChosenModel(registry.fetch(name, version.version, place), name, version.version)
 
 
-def newer_champion(served: ChosenModel, env: str | None, folder: Path) -> ChosenModel | None:
-    """The champion, if another version has become it.
+def newer_champion(
+    name: str, known: Collection[str | None], env: str | None, folder: Path, *, keep: Path
+) -> ChosenModel | None:
+    """The champion, if a version has become it that is not known.
 
     Args:
-        served: The model that was fetched last; the folders of those before it are removed.
+        name: In the registry.
+        known: Versions that are not fetched.
         env: As in `choose_model`.
-        folder: As in `choose_model`.
+        folder: As in `choose_model`; what was fetched before is removed from it.
+        keep: The model that is in use, which stays.
     """
     from medpipe.registry.project import registry_of_project
 
     registry = registry_of_project(env)
-    champion = registry.champion(served.name)
-    if champion is None or champion.version == served.version:
+    champion = registry.champion(name)
+    if champion is None or champion.version in known:
         return None
     for old in folder.iterdir():
-        if old != served.folder:
+        if old != keep:
             shutil.rmtree(old, ignore_errors=True)
-    return ChosenModel(
-        registry.fetch(served.name, champion.version, folder / champion.version), served.name, champion.version
-    )
+    return ChosenModel(registry.fetch(name, champion.version, folder / champion.version), name, champion.version)
 
 
 def _fetch_uri(uri: str, store: str, folder: Path) -> Path:

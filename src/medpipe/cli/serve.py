@@ -1,19 +1,21 @@
 """``medpipe serve``: a model behind HTTP."""
 
+import signal
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from medpipe.cli.told import told
 
 if TYPE_CHECKING:
-    from medpipe.cli.champion import ChosenModel
     from medpipe.serving.server.params import ServeParams
     from medpipe.serving.server.run import Follow
 
 KINDS = ("nodules", "generator", "properties")
+_MAX_BODY_MB = {"nodules": 1024.0, "generator": 64.0, "properties": 64.0}
 
 
 @click.command("serve")
@@ -26,7 +28,7 @@ KINDS = ("nodules", "generator", "properties")
 @click.option("--queue", default=32, show_default=True, type=click.IntRange(0), help="Requests that may wait.")
 @click.option("--max-wait", default=300.0, show_default=True, help="Seconds that a request may wait.")
 @click.option("--timeout", default=300.0, show_default=True, help="Seconds to arrive, and to be worked on.")
-@click.option("--max-body-mb", default=1024.0, show_default=True, help="Largest request.")
+@click.option("--max-body-mb", type=float, help="Largest request. [default: 1024 for nodules, else 64]")
 @click.option("--max-unpacked-mb", default=4096.0, show_default=True, help="Largest archive when unpacked.")
 @click.option("--max-files", default=10_000, show_default=True, help="Most files of an archive.")
 @click.option("--max-rows", default=10_000, show_default=True, help="Most rows or SMILES of a request.")
@@ -43,8 +45,15 @@ KINDS = ("nodules", "generator", "properties")
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder below which callers may name scans by path. [default: none]",
 )
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    help="A name by which the server may be called, beside localhost, addresses in numbers and the machine's own name, "
+    "or of a page that may ask it; to be repeated.",
+)
 @told()
-def serve(kind: str, model: str | None, env: str | None, host: str, port: int, follow: float, **limits: object) -> None:
+def serve(kind: str, model: str | None, env: str | None, host: str, port: int, follow: float, **limits: Any) -> None:
     """Serve the champion over HTTP: nodules (the default), generator or properties.
 
     It listens on this machine alone, without TLS and without passwords; docs/serving.md shows what goes in front of it.
@@ -58,7 +67,13 @@ def serve(kind: str, model: str | None, env: str | None, host: str, port: int, f
 
     try:
         params = ServeParams.model_validate(
-            {"timeout_s": limits.pop("timeout"), "max_wait_s": limits.pop("max_wait"), **limits}
+            {
+                "timeout_s": limits.pop("timeout"),
+                "max_wait_s": limits.pop("max_wait"),
+                **limits,
+                "max_body_mb": _MAX_BODY_MB[kind] if limits["max_body_mb"] is None else limits["max_body_mb"],
+                "names": (*limits["names"], host),
+            }
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -70,30 +85,23 @@ def serve(kind: str, model: str | None, env: str | None, host: str, port: int, f
             "and scans are of patients. Put a reverse proxy in front of 127.0.0.1 instead (docs/serving.md).",
             err=True,
         )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # or temporary folders would stay while a model is loaded
     with TemporaryDirectory(prefix="medpipe-model-") as folder:
         chosen = choose_model(kind, model, env, Path(folder))
         click.echo(f"Loading {chosen.title} ...")
         title = f"{kind} ({chosen.title})"
-        following = _follow(kind, chosen, env, Path(folder), params, follow) if model is None and follow else None
+        following = _follow(kind, env, Path(folder), params, follow) if model is None and follow else None
         spec = WorkerSpec(kind, chosen.folder, chosen.name, chosen.version, params)
         run_server(spec, host, port, lambda address: click.echo(f"Serving {title} at {address}"), following)
 
 
-def _follow(
-    kind: str, chosen: "ChosenModel", env: str | None, folder: Path, params: "ServeParams", every_s: float
-) -> "Follow":
+def _follow(kind: str, env: str | None, folder: Path, params: "ServeParams", every_s: float) -> "Follow":
     from medpipe.cli.champion import newer_champion
     from medpipe.serving.server.run import Follow
     from medpipe.serving.server.worker import WorkerSpec
 
-    served = chosen
-
-    def newer() -> WorkerSpec | None:
-        nonlocal served
-        found = newer_champion(served, env, folder)
-        if found is None:
-            return None
-        served = found
-        return WorkerSpec(kind, found.folder, found.name, found.version, params)
+    def newer(served: WorkerSpec, unfit: frozenset[str | None]) -> WorkerSpec | None:
+        found = newer_champion(served.name, {served.version, *unfit}, env, folder, keep=served.folder)
+        return None if found is None else WorkerSpec(kind, found.folder, found.name, found.version, params)
 
     return Follow(newer, every_s)

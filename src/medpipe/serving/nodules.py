@@ -142,25 +142,26 @@ class NoduleModel:
         path, scan = (row.get(name) for name in ("path", SCAN))
         if isinstance(path, str) == isinstance(scan, bytes):
             raise InputError(f"row {number}: give either path (text) or {SCAN} (bytes), see medpipe.serving.as_input")
+        name = f"path: {path}" if isinstance(path, str) else SCAN
         with TemporaryDirectory() as folder:
             raw = Path(folder, "raw")
             if isinstance(scan, bytes):
                 write_scan_file(raw, scan, {name: row.get(name) for name in GEOMETRY_COLUMNS}, f"row {number}")
             else:
-                raw = self._folder_of(str(path), raw)
-            search = self.search(raw, Path(folder, "work"))
+                raw = self._place(str(path))
+            search = self.search(raw, Path(folder, "work"), name)
         if len(search.rejected):
-            name = f"path: {path}" if isinstance(path, str) else SCAN
             first = search.rejected["reason"].iloc[0]
             raise InputError(f"{name}: {len(search.rejected)} scan(s) rejected: {first}")
         return search.findings.assign(row=number, path=path if isinstance(path, str) else None)
 
-    def search(self, raw: Path, work: Path) -> Search:
-        """Searches all scans of a folder that pass intake and preparation.
+    def search(self, raw: Path, work: Path, name: str) -> Search:
+        """Searches all scans at a place that pass intake and preparation.
 
         Args:
-            raw: The folder; archives in it are looked into.
+            raw: A folder, archives in it are looked into; or an image, an archive or a DICOM file.
             work: For temporary files.
+            name: Of the place, for messages.
 
         Raises:
             InputError: If there is no scan at all.
@@ -169,7 +170,12 @@ class NoduleModel:
         from medpipe.nodules.findings.instances import INSTANCE_DTYPES, find_instances
         from medpipe.nodules.findings.intake import as_trained, ingest_unlabelled
 
-        scans, locations = ingest_unlabelled(raw, IngestCTParams(n_jobs=1, pseudonyms="never"), None)
+        if not raw.is_dir():
+            raw = _alone(raw, work / "raw")
+        try:
+            scans, locations = ingest_unlabelled(raw, IngestCTParams(n_jobs=1, pseudonyms="never"), None)
+        except InputError as error:  # it names the folder, which the caller does not know
+            raise InputError(str(error).replace(str(raw), name)) from error
         refused = scans.loc[~scans["accepted"], ["series_uid", "rejection_code", "rejection_reason"]]
         refused = refused.set_axis(["series_uid", "code", "reason"], axis=1)
         nothing = pd.DataFrame(columns=list(INSTANCE_DTYPES)).astype(INSTANCE_DTYPES)
@@ -186,17 +192,20 @@ class NoduleModel:
         """This model, for those who have it as MLflow's ``PyFuncModel``."""
         return self
 
-    def _folder_of(self, path: str, folder: Path) -> Path:
-        """The folder to look in; one file is looked at in ``folder`` by itself. The example lies beside the model."""
+    def _place(self, path: str) -> Path:
+        """Where a path leads; the example lies beside the model."""
         place = next((place for place in (Path(path), self._folder / path) if place.exists()), None)
         if place is None:
             raise InputError(f"path: {path} does not exist; expected a folder of scans or the file of one.")
-        if place.is_dir():
-            return place
-        from medpipe.ct.readers import itk
+        return place
 
-        is_image = itk.split_name(place)[1] in itk.IMAGE_SUFFIXES
-        folder.mkdir()
-        for file in itk.content(place) if is_image else [place]:
-            (folder / file.name).symlink_to(file.absolute())
-        return folder
+
+def _alone(file: Path, folder: Path) -> Path:
+    """A folder in which a file, with those that belong to it, is by itself."""
+    from medpipe.ct.readers import itk
+
+    is_image = itk.split_name(file)[1] in itk.IMAGE_SUFFIXES
+    folder.mkdir(parents=True)
+    for part in itk.content(file) if is_image else [file]:
+        (folder / part.name).symlink_to(part.absolute())
+    return folder

@@ -12,7 +12,18 @@ from medpipe.ct.sources import provide
 from tests.serving.server.http_server import Server, started
 
 LIMITS = {
-    "generator": ("--queue", "250", "--timeout", "6", "--max-molecules", "1000000", "--max-body-mb", "1"),
+    "generator": (
+        "--queue",
+        "250",
+        "--timeout",
+        "6",
+        "--max-molecules",
+        "1000000",
+        "--max-body-mb",
+        "1",
+        "--allow-host",
+        "models.example",
+    ),
     "properties": ("--queue", "1", "--max-wait", "1", "--max-rows", "3000"),
     "nodules": ("--queue", "250", "--max-body-mb", "80", "--max-files", "400"),
 }

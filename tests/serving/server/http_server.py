@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import requests
 
 STARTING_S = 600
@@ -66,8 +67,8 @@ class Server:
     def post(self, path: str, **request: object) -> requests.Response:
         return requests.post(f"{self.url}{path}", timeout=120, **request)
 
-    def get(self, path: str) -> requests.Response:
-        return requests.get(f"{self.url}{path}", timeout=30)
+    def get(self, path: str, **request: object) -> requests.Response:
+        return requests.get(f"{self.url}{path}", timeout=30, **request)
 
     def terminate(self) -> int:
         """Sends SIGTERM and waits; the exit status."""
@@ -86,3 +87,9 @@ def started(*servers: Server) -> Iterator[None]:
         for server in servers:
             if server.process.poll() is None:
                 server.terminate()
+
+
+def worker_of(server: Server) -> psutil.Process:
+    """The process that holds the model."""
+    below = psutil.Process(server.process.pid).children()
+    return next(process for process in below if "spawn_main" in " ".join(process.cmdline()))

@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 
 import mlflow
 import pandas as pd
-import psutil
 import pytest
 import requests
 from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
 from tests.nodules.findings.networks import N_CANDIDATES
 from tests.serving.server.conftest import zipped
-from tests.serving.server.http_server import Server
+from tests.serving.server.http_server import Server, worker_of
 from tests.serving.server.test_archive_rules import GOOD, archive
 
 ZIP = {"Content-Type": "application/zip"}
@@ -58,7 +57,7 @@ class Bad(NamedTuple):
     field: str | None = None
 
 
-NESTED = b'{"a":' * 100_000
+NESTED = b'{"a":' * 10_000
 BAD = {
     "other type": Bad("generator", "/molecules", {"data": "n=3"}, 415, "unsupported_content_type"),
     "no type": Bad("generator", "/invocations", {"data": b"{}"}, 415, "unsupported_content_type"),
@@ -72,6 +71,7 @@ BAD = {
     "no JSON": Bad("generator", "/molecules", {"data": b'{"n": ', "headers": JSON}, 400, "bad_json"),
     "no UTF-8": Bad("generator", "/molecules", {"data": b'{"n": "\xff"}', "headers": JSON}, 400, "bad_json"),
     "deep JSON": Bad("generator", "/molecules", {"data": NESTED, "headers": JSON}, 400, "bad_json"),
+    "long JSON": Bad("generator", "/molecules", {"data": b" " * 70_000, "headers": JSON}, 413, "body_too_large"),
     "empty": Bad("generator", "/molecules", {"headers": JSON}, 400, "bad_json"),
     "a list": Bad("generator", "/molecules", {"json": [1]}, 422, "bad_value"),
     "unknown field": Bad("generator", "/molecules", {"json": {"n": 1, "sed": 1}}, 422, "unknown_field", "sed"),
@@ -98,6 +98,10 @@ BAD = {
     "MLflow's JSON of no form": Bad("generator", "/invocations", {"json": {"rows": []}}, 400, "bad_request"),
     "MLflow's JSON cut": Bad("generator", "/invocations", {"data": b'{"a', "headers": JSON}, 400, "bad_request"),
     "MLflow's JSON deep": Bad("generator", "/invocations", {"data": NESTED, "headers": JSON}, 400, "bad_request"),
+    "no rows": Bad("generator", "/invocations", split(["n", "seed"]), 422, "no_rows"),
+    "the same column twice": Bad(
+        "generator", "/invocations", split(["n", "n", "seed"], [1, 2, 1]), 422, "bad_value", "n"
+    ),
     "parameters": Bad(
         "generator",
         "/invocations",
@@ -122,6 +126,10 @@ BAD = {
     "long SMILES": Bad(
         "properties", "/properties", {"json": {"smiles": ["C", "C" * 2001]}}, 422, "too_long", "smiles[1]"
     ),
+    "no SMILES in a row": Bad("properties", "/invocations", split(["smiles"], ["C"], [None]), 422, "wrong_type"),
+    "cut JSON of SMILES": Bad(
+        "properties", "/properties", {"data": b'{"smiles": ["C', "headers": JSON}, 400, "bad_json"
+    ),
     "many SMILES": Bad("properties", "/properties", {"json": {"smiles": ["C"] * 3001}}, 422, "too_many_rows"),
     "many rows": Bad("properties", "/invocations", split(["smiles"], *[["C"]] * 3001), 422, "too_many_rows"),
     "no archive": Bad("nodules", "/findings", {"data": b"scan", "headers": ZIP}, 400, "no_zip"),
@@ -140,8 +148,26 @@ BAD = {
     "path outside": Bad("nodules", "/findings", {"json": {"path": "../.."}}, 422, "bad_path", "path"),
     "path from the root": Bad("nodules", "/findings", {"json": {"path": "/etc"}}, 422, "bad_path", "path"),
     "path with a zero": Bad("nodules", "/findings", {"json": {"path": "a\x00"}}, 422, "bad_path", "path"),
+    "empty path in a table": Bad(
+        "nodules", "/invocations", split(["path"], [""], ["nowhere"]), 422, "bad_path", "path"
+    ),
     "path in a table": Bad("nodules", "/invocations", split(["path"], ["/etc/passwd"]), 422, "bad_path", "path"),
     "scan that is none": Bad("nodules", "/invocations", split(["scan"], ["AAAA"]), 422, "bad_input"),
+    "file that is no scan": Bad("nodules", "/invocations", split(["path"], ["findings.csv"]), 422, "bad_input"),
+    "file that is no scan, by itself": Bad("nodules", "/findings", {"json": {"path": "findings.csv"}}, 422, "no_scan"),
+    "name of another server": Bad(
+        "generator", "/molecules", {"json": {"n": 1}, "headers": {"Host": "evil.example"}}, 421, "unknown_host"
+    ),
+    "page of somebody else": Bad(
+        "generator",
+        "/molecules",
+        {"json": {"n": 1}, "headers": {"Origin": "https://evil.example"}},
+        403,
+        "foreign_origin",
+    ),
+    "form of a page without a name": Bad(
+        "nodules", "/findings", {"files": {"file": GOOD}, "headers": {"Origin": "null"}}, 403, "foreign_origin"
+    ),
 }
 
 
@@ -150,6 +176,7 @@ def test_a_bad_request_is_told_what_is_wrong(servers: dict[str, Server], name: s
     bad = BAD[name]
     request = {key: value() if callable(value) else value for key, value in bad.request.items()}
     response = servers[bad.kind].post(bad.path, **request)
+    assert str(servers[bad.kind].folder) not in response.text
     assert response.status_code == bad.status, response.text
     error = refused(response)
     assert error["code"] == bad.code
@@ -191,11 +218,26 @@ def test_the_same_seed_draws_the_same_molecules(servers: dict[str, Server]) -> N
     assert [row["smiles"] for row in table["predictions"]] == one["smiles"]
 
 
+@pytest.mark.parametrize("host", ["localhost:1", "[::1]:1", "10.0.0.7", "models.example", "MODELS.example:443"])
+def test_it_can_be_called_by_its_own_names(servers: dict[str, Server], host: str) -> None:
+    assert servers["generator"].get("/health", headers={"Host": host}).status_code == 200
+
+
+def test_a_page_that_was_let_in_may_ask(servers: dict[str, Server]) -> None:
+    asked = {"json": {"n": 1}, "headers": {"Origin": "https://models.example"}}
+    assert servers["generator"].post("/molecules", **asked).status_code == 200
+
+
 def test_properties_come_with_their_uncertainty_and_nothing_for_what_is_no_molecule(servers: dict[str, Server]) -> None:
     found = servers["properties"].post("/properties", json={"smiles": ["CCO", "not"]}).json()["molecules"]
     assert set(found[0]) == {"smiles", "y", "y_uncertainty", "similarity", "in_domain"}
     assert isinstance(found[0]["y"], float)
     assert found[1] == {"smiles": "not", "y": None, "y_uncertainty": None, "similarity": None, "in_domain": False}
+
+
+def test_what_is_missing_in_an_answer_of_mlflows_protocol_is_null(servers: dict[str, Server]) -> None:
+    text = servers["properties"].post("/invocations", **split(["smiles"], ["not"])).text
+    assert json.loads(text, parse_constant=pytest.fail)["predictions"][0]["y"] is None
 
 
 @pytest.mark.parametrize(
@@ -234,6 +276,29 @@ def test_a_zipped_scan_comes_back_with_findings(
     assert len(by_zip["scans"][0]["findings"]) == N_CANDIDATES
     assert {"x_mm", "diameter_mm", "probability", "alarm", "volume_mm3"} <= set(by_zip["scans"][0]["findings"][0])
     assert by_zip == by_path
+
+
+def test_nothing_of_an_upload_stays_open(servers: dict[str, Server], scan_zip: bytes) -> None:
+    server = servers["nodules"]
+    assert server.post("/findings", data=scan_zip, headers=ZIP).status_code == 200
+    assert [file.path for file in worker_of(server).open_files() if str(server.folder) in file.path] == []
+
+
+def test_a_path_comes_back_as_it_was_sent(servers: dict[str, Server], dicom_scan: Path) -> None:
+    folder = next(dicom_scan.rglob("*.dcm")).parent.relative_to(dicom_scan)
+    found = servers["nodules"].post("/invocations", **split(["path"], [str(folder)])).json()["predictions"]
+    assert {row["path"] for row in found} == {str(folder)}
+
+
+def test_an_archive_among_the_scans_of_the_server_is_searched(
+    servers: dict[str, Server], scan_zip: bytes, dicom_scan: Path
+) -> None:
+    (dicom_scan / "case.zip").write_bytes(scan_zip)
+    try:
+        response = servers["nodules"].post("/findings", json={"path": "case.zip"})
+    finally:
+        (dicom_scan / "case.zip").unlink()
+    assert len(response.json()["scans"][0]["findings"]) == N_CANDIDATES
 
 
 def test_a_scan_that_intake_refuses_is_answered_with_its_reason(servers: dict[str, Server], dicom_scan: Path) -> None:
@@ -307,7 +372,7 @@ def test_a_request_that_does_not_arrive_is_given_up(servers: dict[str, Server]) 
     host, _, port = servers["generator"].url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(
-            b"POST /molecules HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+            b"POST /molecules HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
         )
         answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 408")
@@ -315,7 +380,7 @@ def test_a_request_that_does_not_arrive_is_given_up(servers: dict[str, Server]) 
 
 def test_a_worker_that_dies_costs_one_request(servers: dict[str, Server]) -> None:
     server = servers["generator"]
-    _worker_of(server).kill()
+    worker_of(server).kill()
     response = server.post("/molecules", json={"n": 2})
     assert response.status_code == 503
     assert refused(response)["code"] == "worker_ended"
@@ -324,14 +389,9 @@ def test_a_worker_that_dies_costs_one_request(servers: dict[str, Server]) -> Non
 
 
 def _until_ready(server: Server) -> None:
+    assert [server.get(path).status_code for path in ("/health", "/ping")] == [503, 503]  # it starts for seconds
     while server.get("/health").status_code == 503:
-        assert server.get("/ping").status_code == 503
         time.sleep(0.2)
-
-
-def _worker_of(server: Server) -> psutil.Process:
-    below = psutil.Process(server.process.pid).children()
-    return next(process for process in below if "spawn_main" in " ".join(process.cmdline()))
 
 
 def test_the_description_is_there_and_no_page_that_loads_scripts(servers: dict[str, Server]) -> None:
@@ -354,7 +414,7 @@ def test_sigterm_lets_running_requests_end_and_leaves_nothing_behind(
 
 
 def test_a_worker_does_not_outlive_its_server(servers: dict[str, Server]) -> None:
-    worker = _worker_of(servers["properties"])
+    worker = worker_of(servers["properties"])
     servers["properties"].process.kill()
     worker.wait(30)
     assert not worker.is_running()

@@ -150,6 +150,11 @@ class _Opened:
     members: dict[str, zipfile.ZipInfo]
 
 
+def close_archives() -> None:
+    """Closes those that are kept open: an archive that was removed takes up its room on disk until then."""
+    _open_version.cache_clear()
+
+
 def _info(opened: _Opened, archive: Path, path: Path) -> zipfile.ZipInfo:
     try:
         return opened.members[path.relative_to(archive).as_posix()]

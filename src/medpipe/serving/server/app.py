@@ -3,10 +3,11 @@
 from importlib import metadata
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from medpipe.serving.server.callers import Callers
 from medpipe.serving.server.guard import App, Guard
 from medpipe.serving.server.pool import Pool
 from medpipe.serving.server.refusal import Refusal
@@ -22,7 +23,8 @@ def make_app(pool: Pool, spec: WorkerSpec) -> App:
         spec: Model and limits.
     """
     # the pages that show the OpenAPI description load scripts from elsewhere; the description itself stays
-    app = FastAPI(title=f"medpipe: {spec.kind}", docs_url=None, redoc_url=None)
+    callers = Callers(spec.params.names)
+    app = FastAPI(title=f"medpipe: {spec.kind}", docs_url=None, redoc_url=None, dependencies=[Depends(callers.check)])
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)

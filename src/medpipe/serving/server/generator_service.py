@@ -14,7 +14,7 @@ class GeneratorService(Service):
         """As `Service.check_rows`; the molecules of all rows together are bounded, too."""
         table = super().check_rows(table)
         wanted = table["n"]
-        if wanted.dtype.kind in "iu" and (total := int(wanted.clip(lower=0).sum())) > self._params.max_molecules:
+        if wanted.dtype.kind in "iuf" and (total := float(wanted.clip(lower=0).sum())) > self._params.max_molecules:
             raise _too_many(total, self._params.max_molecules)
         return table
 
@@ -38,10 +38,10 @@ class GeneratorService(Service):
         return to_json({"model": self._told, **asked, "n_valid": sum(valid), "smiles": drawn, "valid": valid})
 
 
-def _too_many(n: int, most: int) -> Refusal:
+def _too_many(n: float, most: int) -> Refusal:
     return Refusal(
-        422, "too_many_molecules", f"n is {n}: at most {most} are drawn for a request; `medpipe generate` draws any "
-        "number into a file.", field="n",
+        422, "too_many_molecules", f"n is {n:.0f}: at most {most} are drawn for a request; `medpipe generate` draws "
+        "any number into a file.", field="n",
     )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
 DRAINING_S = 2.0
 """The rest of a refused body is read for so long: closing on unread bytes loses its answer (RFC 9112, 9.6)."""
 
@@ -27,7 +29,7 @@ class Guard:
     Args:
         app: The application.
         params: Limits.
-        routes: Paths that exist; only these are logged, others may hold anything.
+        routes: Paths that exist; only these are logged, as are known methods: others may hold anything.
     """
 
     def __init__(self, app: App, params: ServeParams, routes: set[str]) -> None:
@@ -37,9 +39,6 @@ class Guard:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         exchange = _Exchange(scope, receive, send, self._params)
         start = time.monotonic()
         try:
@@ -47,9 +46,10 @@ class Guard:
         except Exception as error:  # answered with 500 by then
             _logger.error("A request failed: %s", failed_at(error))
         finally:
+            method = scope["method"] if scope["method"] in _METHODS else "(unknown)"
             path = scope["path"] if scope["path"] in self._routes else "(unknown)"
             milliseconds = 1000 * (time.monotonic() - start)
-            _logger.info("%s %s %s in %.0f ms", scope["method"], path, exchange.status, milliseconds)
+            _logger.info("%s %s %s in %.0f ms", method, path, exchange.status, milliseconds)
 
 
 class _Exchange:

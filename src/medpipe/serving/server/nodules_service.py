@@ -1,11 +1,14 @@
 """Findings of scans."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from medpipe.core.errors import InputError
+from medpipe.ct.readers.archive import close_archives
 from medpipe.serving.server.refusal import Refusal, quoted, to_json
 from medpipe.serving.server.services import Service, records
+from medpipe.serving.server.worker import Answer, Job
 
 _NOT_TOLD = ["series_uid", "mask_number"]
 
@@ -13,12 +16,24 @@ _NOT_TOLD = ["series_uid", "mask_number"]
 class NodulesService(Service):
     """Searches scans."""
 
-    def check_rows(self, table: Any) -> Any:
-        """As `Service.check_rows`; paths must lie in the folder that the server was given for them."""
-        table = super().check_rows(table)
-        if "path" in table.columns:
-            table = table.assign(path=[str(self._inside(path)) if path else None for path in table["path"]])
-        return table
+    def answer(self, job: Job) -> Answer:
+        """As `Service.answer`; nothing of an upload stays open."""
+        try:
+            return super().answer(job)
+        finally:
+            close_archives()
+
+    def predict(self, table: Any) -> Any:
+        """As `Service.predict`; paths must lie in the server's folder of scans, and come back as they were sent."""
+        if "path" not in table.columns:
+            return super().predict(table)
+        places = {path: str(self._inside(path)) for path in table["path"] if isinstance(path, str)}
+        paths = [places[path] if isinstance(path, str) else path for path in table["path"]]
+        try:
+            found = super().predict(table.assign(path=paths))
+        except InputError as error:
+            raise InputError(_told(str(error), places)) from error
+        return found.assign(path=found["row"].map(table["path"].reset_index(drop=True)))
 
     def findings(self, folder: Path, path: str | None = None) -> bytes:
         """Findings of all scans of an upload, or at a path.
@@ -33,9 +48,9 @@ class NodulesService(Service):
         raw = folder / "raw" if path is None else self._inside(path)
         model = self._model.get_raw_model()
         try:
-            search = model.search(raw, folder / "work")
-        except InputError as error:  # the message names the folder, which is ours
-            raise Refusal(422, "no_scan", quoted(str(error).replace(f"{raw}: ", ""))) from error
+            search = model.search(raw, folder / "work", "scans")
+        except InputError as error:
+            raise Refusal(422, "no_scan", quoted(error)) from error
         rejected = records(search.rejected)
         if not search.series_uids:
             first = rejected[0]
@@ -68,6 +83,13 @@ class NodulesService(Service):
         if not there:
             raise Refusal(422, "bad_path", "path: nothing lies there in the folder of scans.", field="path")
         return place
+
+
+def _told(message: str, places: Mapping[str, str]) -> str:
+    """A message with the paths that the caller gave, in place of those that they lead to."""
+    for path, place in places.items():
+        message = message.replace(place, path)
+    return message
 
 
 SERVICE = NodulesService

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from medpipe.core.params import Params
 
@@ -23,7 +23,10 @@ class ServeParams(Params):
         max_rows: Most rows or SMILES of a request.
         max_molecules: Most molecules drawn for a request.
         scans: Folder below which callers may name scans by path; None takes no paths.
+        names: By which the server may be called, beside those of `medpipe.serving.server.callers.Callers`.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     workers: PositiveInt = 1
     queue: NonNegativeInt = 32
@@ -35,3 +38,9 @@ class ServeParams(Params):
     max_rows: PositiveInt = 10_000
     max_molecules: PositiveInt = 10_000
     scans: Path | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def longest_s(self) -> float:
+        """Longest time from the first byte of a request to its answer: to arrive, to wait, to be worked on."""
+        return self.max_wait_s + 2 * self.timeout_s

@@ -62,6 +62,7 @@ class Pool:
         self._params = spec.params
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         self._alive: set[Worker] = set()
+        self._starting: set[Worker] = set()
         self._inside = 0
         self._working = 0
         self._mean_s = 1.0
@@ -69,6 +70,11 @@ class Pool:
         self._restarts: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(2 * self._params.workers, "medpipe-pool")
         self._folder = Path(tempfile.mkdtemp(prefix="medpipe-serve-"))  # readable by its owner alone
+
+    @property
+    def spec(self) -> WorkerSpec:
+        """What is served, and what a worker that ends is replaced by."""
+        return self._spec
 
     @property
     def state(self) -> dict[str, Any]:
@@ -87,24 +93,25 @@ class Pool:
         Raises:
             InputError: If the model cannot be loaded.
         """
-        workers = [Worker(self._spec) for _ in range(self._params.workers)]
-        started = await asyncio.gather(*(self._blocking(worker.start) for worker in workers), return_exceptions=True)
+        starts = [self._blocking(self._start, self._spec) for _ in range(self._params.workers)]
+        started = await asyncio.gather(*starts, return_exceptions=True)
         for worker in started:
             if isinstance(worker, Worker):
                 self._ready(worker)
         for error in started:
             if isinstance(error, BaseException):
-                await self.close()
                 raise error
 
     async def close(self) -> None:
-        """Ends the workers, which are idle by now, and removes what is left on disk."""
+        """Ends the workers, which are idle by now or still being started, and removes what is left on disk."""
         self._closing = True
         for restart in self._restarts:
             restart.cancel()
+        for worker in list(self._starting):
+            worker.abandon()
         await asyncio.gather(*(self._blocking(worker.stop) for worker in self._alive))
         self._alive.clear()
-        self._threads.shutdown()
+        self._threads.shutdown(cancel_futures=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def renew(self, spec: WorkerSpec) -> None:
@@ -114,7 +121,7 @@ class Pool:
             InputError: If the new model cannot be loaded; the old one goes on.
         """
         for _ in range(self._params.workers):
-            worker = await self._blocking(Worker(spec).start)
+            worker = await self._blocking(self._start, spec)
             self._spec = spec
             old = await self._idle.get()
             self._alive.discard(old)
@@ -201,12 +208,25 @@ class Pool:
             await asyncio.sleep(_RESTART_PAUSES_S[min(attempt, len(_RESTART_PAUSES_S) - 1)])
             attempt += 1
             try:
-                self._ready(await self._blocking(Worker(self._spec).start))
+                self._ready(await self._blocking(self._start, self._spec))
             except InputError as error:
+                if self._closing:
+                    return
                 _logger.error("A worker could not be started again: %s", error)
             else:
                 _logger.info("A worker was started again")
                 return
+
+    def _start(self, spec: WorkerSpec) -> Worker:
+        """Blocks, and goes on if its task is cancelled."""
+        worker = Worker(spec)
+        self._starting.add(worker)
+        try:
+            if self._closing:
+                worker.abandon()
+            return worker.start()
+        finally:
+            self._starting.discard(worker)
 
     async def _blocking(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

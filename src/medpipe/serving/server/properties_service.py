@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medpipe.serving.server.bodies import PropertiesRequest, parse_json
 from medpipe.serving.server.refusal import Refusal, to_json
 from medpipe.serving.server.services import Service, records
 
@@ -25,15 +26,16 @@ class PropertiesService(Service):
         check_smiles(table["smiles"].tolist())
         return table
 
-    def properties(self, folder: Path, smiles: Sequence[str]) -> bytes:
+    def properties(self, folder: Path, file: str) -> bytes:
         """Predicts.
 
         Args:
-            folder: Not used.
-            smiles: Molecules.
+            folder: Of the job.
+            file: Name of the body in it, a `PropertiesRequest`.
         """
         import pandas as pd
 
+        smiles = parse_json((folder / file).read_bytes(), PropertiesRequest).smiles
         if len(smiles) > self._params.max_rows:
             raise Refusal(
                 422, "too_many_rows", f"smiles holds {len(smiles)}: at most {self._params.max_rows} at a time; "
@@ -45,13 +47,15 @@ class PropertiesService(Service):
 
 
 def check_smiles(smiles: Sequence[Any]) -> None:
-    """Refuses strings that are longer than any molecule.
+    """Refuses what is no text, and strings that are longer than any molecule.
 
     Raises:
         Refusal: The place of the first.
     """
     for place, text in enumerate(smiles):
-        if isinstance(text, str) and len(text) > MAX_SMILES_CHARACTERS:
+        if not isinstance(text, str):
+            raise Refusal(422, "wrong_type", f"smiles[{place}] is no text.", field=f"smiles[{place}]")
+        if len(text) > MAX_SMILES_CHARACTERS:
             raise Refusal(
                 422, "too_long", f"smiles[{place}] has {len(text)} characters, at most {MAX_SMILES_CHARACTERS}.",
                 field=f"smiles[{place}]",

@@ -1,45 +1,23 @@
 """Bodies of requests, read within the limits."""
 
+import asyncio
 import shutil
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel
 
+from medpipe.serving.server.bodies import parse_json
 from medpipe.serving.server.refusal import Refusal, quoted
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 ZIP_TYPES = ("application/zip", "application/x-zip-compressed")
-MAX_SEED = 2**63 - 1  # a column of long integers of the model's signature
+MAX_FORM_BYTES = 65_536
+"""Longest JSON of a few fields."""
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class MoleculesRequest(_Body):
-    """How many molecules, and how they are drawn; ranges as in ``sample`` of ``parameters_molecules.yml``."""
-
-    n: Annotated[int, Field(ge=1, description="Molecules to draw; all come back, valid or not.")]
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="The same seed draws the same molecules.")] = 0
-    temperature: Annotated[float, Field(ge=0.01, le=100, description="1 draws as trained.")] = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1, description="Share of probability to draw from; 1 takes all.")] = 1.0
-
-
-class PropertiesRequest(_Body):
-    """Molecules whose properties are asked for."""
-
-    smiles: Annotated[list[str], Field(min_length=1, description="SMILES strings; invalid ones have no values.")]
-
-
-class PathRequest(_Body):
-    """Scans that lie on the server."""
-
-    path: Annotated[str, Field(min_length=1, description="Folder or file below the server's folder of scans.")]
 
 
 def content_type(request: Request, *expected: str) -> str:
@@ -60,20 +38,15 @@ async def read_json(request: Request, model: type[M]) -> M:
     """The body as a typed request.
 
     Raises:
-        Refusal: 415, 400 for what is no JSON, 422 with the field at fault.
+        Refusal: 415, 413, and those of `parse_json`.
     """
     content_type(request, JSON)
-    body = await request.body()
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        if first["type"] == "json_invalid":
-            raise Refusal(400, "bad_json", f"The body cannot be read: {quoted(first['msg'])}.") from error
-        field = ".".join(str(part) for part in first["loc"])
-        code = {"extra_forbidden": "unknown_field", "missing": "missing_field"}.get(first["type"], "bad_value")
-        reason = first["msg"] if code != "unknown_field" else f"not known; expected {', '.join(model.model_fields)}"
-        raise Refusal(422, code, f"{quoted(field) or 'body'}: {quoted(reason)}.", field=quoted(field)) from error
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise Refusal(413, "body_too_large", f"The request is larger than {MAX_FORM_BYTES} bytes.")
+    return parse_json(body, model)
 
 
 async def save_body(request: Request, file: Path) -> None:
@@ -101,6 +74,6 @@ async def save_upload(request: Request, file: Path) -> None:
         if len(uploads) != 1:
             raise Refusal(422, "no_file", "The form holds no file; send one zip archive, as curl -F file=@scan.zip.")
         with file.open("xb") as target:
-            shutil.copyfileobj(uploads[0].file, target)
+            await asyncio.to_thread(shutil.copyfileobj, uploads[0].file, target)
     finally:
         await form.close()

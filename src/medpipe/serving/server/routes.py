@@ -9,15 +9,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
+from medpipe.serving.server.bodies import MoleculesRequest, PathRequest, PropertiesRequest
 from medpipe.serving.server.pool import Place, Pool
 from medpipe.serving.server.refusal import Refusal
 from medpipe.serving.server.requests import (
     JSON,
     MULTIPART,
     ZIP_TYPES,
-    MoleculesRequest,
-    PathRequest,
-    PropertiesRequest,
     content_type,
     read_json,
     save_body,
@@ -96,9 +94,10 @@ def _add_properties(router: APIRouter, spec: WorkerSpec, pool: Pool) -> None:
     @router.post("/properties", openapi_extra=_takes_model(PropertiesRequest))
     async def properties(request: Request) -> Response:
         """Properties of molecules, their uncertainty, and whether the model knows such molecules."""
-        asked = await read_json(request, PropertiesRequest)
+        content_type(request, JSON)
         async with pool.place() as place:
-            return _response(await place.work("properties", request.is_disconnected, **asked.model_dump()))
+            await save_body(request, place.folder / "body")  # may be long: the worker reads it
+            return _response(await place.work("properties", request.is_disconnected, file="body"))
 
 
 def _response(answer: Answer) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from medpipe.serving.server.worker import WorkerSpec
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _KEEP_ALIVE_S = 30
-_BACKLOG = 2048
 
 _logger = logging.getLogger(__name__)
 
@@ -25,11 +25,12 @@ class Follow:
     """How a server goes over to another model while it runs.
 
     Attributes:
-        newer: Gives the model to go over to, or None; it may block.
+        newer: Is told the model that is served and the versions that could not be, and gives the one to go over to, or
+            None; it may block.
         every_s: Seconds between two looks.
     """
 
-    newer: Callable[[], WorkerSpec | None]
+    newer: Callable[[WorkerSpec, frozenset[str | None]], WorkerSpec | None]
     every_s: float
 
 
@@ -54,23 +55,30 @@ def run_server(
 
 def _listen(host: str, port: int) -> socket.socket:
     """Takes the port before the model is loaded, which may take a while."""
+    from medpipe.serving.server.connections import BACKLOG
+
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise InputError(f"--host {host} --port {port}: cannot listen there ({error.strerror}).") from error
 
 
 async def _serve(spec: WorkerSpec, listener: socket.socket, say: Callable[[str], None], follow: Follow | None) -> None:
+    from functools import partial
+
     import uvicorn
+
+    from medpipe.serving.server.connections import BACKLOG, Connection, most_connections
 
     pool = Pool(spec)
     try:
         await pool.open()
         app = make_app(pool, spec)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, lifespan="off", log_level="warning",
-            timeout_keep_alive=_KEEP_ALIVE_S,
+            app, http=partial(Connection, most_connections()), ws="none", lifespan="off", backlog=BACKLOG,  # type: ignore[arg-type]
+            log_config=None, access_log=False, log_level="warning", server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S, timeout_graceful_shutdown=math.ceil(spec.params.longest_s),
         )  # fmt: skip
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again at its end, before ours
             signal.signal(number, lambda *_: None)
@@ -86,13 +94,17 @@ async def _serve(spec: WorkerSpec, listener: socket.socket, say: Callable[[str],
 
 async def _follow(pool: Pool, follow: Follow) -> None:
     """Looks for another model again and again; whatever fails, the old one is served on."""
+    unfit: frozenset[str | None] = frozenset()
     while True:
         await asyncio.sleep(follow.every_s)
+        spec = None
         try:
-            spec = await asyncio.to_thread(follow.newer)
+            spec = await asyncio.to_thread(follow.newer, pool.spec, unfit)
             if spec is not None:
                 await pool.renew(spec)
                 _logger.info("Now serving %s version %s", spec.name, spec.version)
         except Exception as error:
+            if spec is not None:  # it was fetched and cannot be loaded: not again with each look
+                unfit |= {spec.version}
             reason = str(error) if isinstance(error, InputError) else failed_at(error)
             _logger.warning("The model stays as it is: looking for another one failed: %s", reason)

@@ -27,14 +27,15 @@ def load_service(spec: WorkerSpec) -> "Service":
     """
     import mlflow
     import torch
+    from mlflow.models import Model
 
     if not (spec.folder / "MLmodel").is_file():
         raise InputError("there is no file MLmodel in it; name an MLflow model")
-    _use_cores(torch, spec.params.workers)
-    model = mlflow.pyfunc.load_model(str(spec.folder))
-    loader = model.loader_module
+    loader = Model.load(spec.folder).flavors.get("python_function", {}).get("loader_module")
     if loader != LOADERS[spec.kind]:
         raise InputError(f"it is loaded by {loader}, expected {LOADERS[spec.kind]}: it is no model of {spec.kind}")
+    _use_cores(torch, spec.params.workers)
+    model = mlflow.pyfunc.load_model(str(spec.folder))  # only now: models of other kinds may be pickles
     example = model.input_example
     if example is not None:
         model.predict(example)
@@ -75,9 +76,19 @@ class Service:
         Raises:
             Refusal: If they are beyond them.
         """
+        if table.empty:
+            raise Refusal(422, "no_rows", "There are no rows.")
         if len(table) > self._params.max_rows:
             raise Refusal(422, "too_many_rows", f"{len(table)} rows: at most {self._params.max_rows} at a time.")
         return table
+
+    def predict(self, table: Any) -> Any:
+        """Rows of ``/invocations`` to rows of the answer.
+
+        Raises:
+            Refusal: If they are beyond the limits.
+        """
+        return self._model.predict(self.check_rows(table))
 
     def answer(self, job: Job) -> Answer:
         """Does one task; nothing that is wrong with a request is raised."""
@@ -105,7 +116,7 @@ class Service:
         from mlflow.exceptions import MlflowException
         from mlflow.pyfunc import scoring_server
 
-        checked = _Checked(self._model, self.check_rows)
+        checked = _Checked(self._model.metadata, self.predict)
         schema = self._model.metadata.get_input_schema()
         try:
             answer = scoring_server.invocations((folder / file).read_bytes(), content_type, checked, schema)
@@ -128,10 +139,9 @@ class _Checked:
         error: What speaks against the request, or what failed.
     """
 
-    def __init__(self, model: Any, check_rows: Callable[[Any], Any]) -> None:
-        self._model = model
-        self._check_rows = check_rows
-        self.metadata = model.metadata
+    def __init__(self, metadata: Any, predict: Callable[[Any], Any]) -> None:
+        self.metadata = metadata
+        self._predict_rows = predict
         self.error: Exception | None = None
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
@@ -158,12 +168,15 @@ class _Checked:
         for name in needed:
             if name not in table.columns:
                 raise Refusal(422, "missing_field", f"column {name!r} is missing.", field=name)
+        if not table.columns.is_unique:
+            name = str(table.columns[table.columns.duplicated()][0])
+            raise Refusal(422, "bad_value", f"column {name!r} is there twice.", field=name)
         try:
-            enforced = self._model.predict(self._check_rows(table))
+            answer = self._predict_rows(table)
         except MlflowException as error:
             reason = error.message.rpartition("Error: ")[2]
             raise Refusal(422, "wrong_type", quoted(reason)) from error
-        return enforced
+        return plain(answer)
 
 
 def _as_table(data: Any) -> Any:
@@ -191,9 +204,13 @@ def failed_at(error: BaseException) -> str:
 
 def records(table: Any) -> list[dict[str, Any]]:
     """Rows of a table as JSON-able dictionaries; what is missing is None."""
-    plain = table.astype(object).where(table.notna(), None)
-    rows: list[dict[str, Any]] = plain.to_dict(orient="records")
+    rows: list[dict[str, Any]] = plain(table).to_dict(orient="records")
     return rows
+
+
+def plain(table: Any) -> Any:
+    """A table with None for what is missing: JSON has no NaN."""
+    return table.astype(object).where(table.notna(), None)
 
 
 __all__ = ["LOADERS", "Service", "failed_at", "load_service", "records", "to_json"]

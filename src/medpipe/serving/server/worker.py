@@ -92,6 +92,7 @@ class Worker:
         self.device = ""
         self._process: Any = None
         self._connection: Any = None
+        self._abandoned = False
 
     def start(self) -> "Worker":
         """Starts the process and waits until it has loaded its model and tried it on its input example.
@@ -104,6 +105,8 @@ class Worker:
         self._process = context.Process(target=_work, args=(theirs, self.spec), daemon=False, name="medpipe-worker")
         self._process.start()
         theirs.close()
+        if self._abandoned:
+            self._process.kill()
         try:
             loaded, text = self._receive(MAX_LOADING_S)
         except (TimeoutError, WorkerGoneError) as error:
@@ -136,6 +139,12 @@ class Worker:
             return self._connection.recv()
         except (EOFError, ConnectionError) as error:
             raise WorkerGoneError("the worker process ended") from error
+
+    def abandon(self) -> None:
+        """Has `start`, in another thread, end the process and raise."""
+        self._abandoned = True
+        if self._process is not None and self._process.pid is not None:
+            self._process.kill()
 
     def stop(self) -> None:
         """Ends an idle worker, which has nothing to put in order."""
