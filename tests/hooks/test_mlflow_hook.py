@@ -16,6 +16,7 @@ from kedro.runner import SequentialRunner
 
 from medpipe.datasets import MetricsDataset, TableDataset
 from medpipe.hooks import MLflowHook, ResourceHook, RunSummaryHook
+from medpipe.hooks.models import ModelLog
 
 HISTORY = pd.DataFrame({"step": [0, 10], "name": ["loss", "loss"], "value": [2.0, 1.0]})
 
@@ -115,6 +116,18 @@ def test_failed_run_says_why(project):
     _, found = run(project, seed=-1)
     assert found.info.status == "FAILED"
     assert found.data.tags["error"] == "ValueError: seed must not be negative"
+
+
+def test_a_run_whose_models_cannot_be_described_has_failed(project, recorded, monkeypatch):
+    def describe(self, pipeline):
+        raise RuntimeError("the card has no template")
+
+    monkeypatch.setattr(ModelLog, "describe", describe)
+    with pytest.raises(RuntimeError, match="template"):
+        run(project)
+    client, before = recorded
+    found = client.search_runs([before.info.experiment_id])[0]
+    assert (found.info.status, found.data.tags["error"]) == ("FAILED", "RuntimeError: the card has no template")
 
 
 def test_run_joins_the_one_of_the_environment(project, recorded, monkeypatch):

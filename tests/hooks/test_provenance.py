@@ -1,3 +1,5 @@
+import os
+import pwd
 import sys
 from pathlib import Path
 
@@ -21,3 +23,10 @@ def test_the_command_is_kept_without_passwords(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["kedro", "run", "--params=smiles_source.path=http://me:s3cr3t@host/x"])
     command = run_tags("molecules", "test", tmp_path)["kedro.command"]
     assert command == "kedro run --params=smiles_source.path=http://me:***@host/x"
+
+
+def test_a_user_without_a_name_is_told_by_number(tmp_path, monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", lambda number: {}[number])
+    assert run_tags("molecules", "test", tmp_path)["mlflow.user"] == str(os.getuid())

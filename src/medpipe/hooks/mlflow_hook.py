@@ -103,7 +103,11 @@ class MLflowHook:
     def after_pipeline_run(self) -> None:
         """Describes the models by what was measured of them, and ends the run as finished."""
         if self._run_id is not None:
-            self._models.describe(self._pipeline)
+            try:
+                self._models.describe(self._pipeline)
+            except Exception as error:  # Kedro calls no hook for what fails in one
+                self.on_pipeline_error(error)
+                raise
         self._end("FINISHED")
 
     @hook_impl

@@ -26,7 +26,7 @@ def run_tags(pipeline: str, env: str | None, source: Path) -> dict[str, str]:
     """
     tags = {
         "mlflow.runName": f"{pipeline} ({env})" if env else pipeline,
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": _user(),
         "mlflow.source.type": "PROJECT",
         "mlflow.source.name": source.name,
         "kedro.pipeline": pipeline,
@@ -41,6 +41,14 @@ def run_tags(pipeline: str, env: str | None, source: Path) -> dict[str, str]:
         tags["mlflow.source.git.commit"] = revision
         tags["mlflow.source.git.dirty"] = str(bool(_git(source, "status", "--porcelain"))).lower()
     return tags
+
+
+def _user() -> str:
+    """Name of the user; the number where the system knows no name for it, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _git(folder: Path, *arguments: str) -> str:
