@@ -8,14 +8,18 @@ def test_variance_is_found_again() -> None:
     rng = np.random.default_rng(0)
     spread = rng.uniform(0.1, 2.0, 20_000)
     errors = rng.normal(scale=np.sqrt(3.0 * spread**2 + 0.25))
-    factor, offset = fit_deviation(errors, spread)
+    factor, offset = fit_deviation(errors, spread, 1.0)
     assert factor == pytest.approx(3.0, rel=0.05)
     assert offset == pytest.approx(0.25, rel=0.1)
 
 
 def test_without_spread_the_errors_speak() -> None:
     errors = np.array([1.0, -2.0, 2.0])
-    assert fit_deviation(errors, np.zeros(3)) == (0.0, pytest.approx(3.0))
+    assert fit_deviation(errors, np.zeros(3), 1.0) == (0.0, pytest.approx(3.0))
+
+
+def test_where_val_says_nothing_the_deviation_of_train_stands() -> None:
+    assert fit_deviation(np.zeros(0), np.zeros(0), 9.0) == (0.0, 9.0)
 
 
 def test_logits_are_brought_to_the_odds_of_val() -> None:

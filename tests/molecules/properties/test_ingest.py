@@ -111,6 +111,14 @@ def test_formats_hold_the_same(tmp_path: Path, ending: str) -> None:
         (ALKANES[:3], "smiles,y", {}, "none is in split 'val'"),
         (["xx,1", "yy,2"], "smiles,y", {}, "none of 2 rows holds a molecule"),
         (["CC,1,2,3,4"], "smiles,y", {}, "more values than its header has names"),
+        (ALKANES, "smiles,similarity", {}, "column 'similarity' cannot be a target"),
+        (ALKANES, "smiles,split", {"split_column": "fold"}, "column 'split' cannot be a target"),
+        (
+            [f"{line},1" for line in ALKANES],
+            "smiles,y,y_uncertainty",
+            {"targets": "y_uncertainty,y"},
+            "'y_uncertainty' cannot be",
+        ),
         (["CC,1", "CC,1,2"], "smiles,y", {}, "Expected 2 fields in line 3, saw 3"),
     ],
 )

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from medpipe.core.errors import InputError
 from medpipe.molecules.optimisation.params import PropertyModelsParams, PropertyParams
+from medpipe.molecules.properties.params import UNCERTAINTY
 
 if TYPE_CHECKING:
     from medpipe.molecules.properties.model import PropertyModel
@@ -49,7 +50,9 @@ class PropertyGate:
         task, found = self._params.task, self._model.predict(smiles, self._n_jobs, description=None)
         reasons = np.full(len(found), "", dtype=object)
         if self._params.max_uncertainty is not None:
-            reasons[found[f"{task}_uncertainty"].to_numpy() > self._params.max_uncertainty] = f"{self._name}: uncertain"
+            reasons[found[f"{task}{UNCERTAINTY}"].to_numpy() > self._params.max_uncertainty] = (
+                f"{self._name}: uncertain"
+            )
         if self._params.in_domain:
             reasons[~found["in_domain"].to_numpy(bool)] = f"{self._name}: outside the applicability domain"
         return found[task].to_numpy(np.float64), [str(why) for why in reasons]

@@ -10,7 +10,7 @@ _MIN_OF_A_CLASS = 5
 _MIN_SHARE = 1e-3  # of the error's variance: the least that a calibrated variance has
 
 
-def fit_deviation(errors: FloatArray, spread: FloatArray) -> tuple[float, float]:
+def fit_deviation(errors: FloatArray, spread: FloatArray, variance: float) -> tuple[float, float]:
     """Variance of a prediction = a spread^2 + b, with the a and b under which the errors are most likely (normal).
 
     The offset is what all members miss alike, such as the noise of the measurement. After Levi et al., "Evaluating and
@@ -19,6 +19,7 @@ def fit_deviation(errors: FloatArray, spread: FloatArray) -> tuple[float, float]
     Args:
         errors: Of val, (n,).
         spread: Standard deviation over the members, (n,).
+        variance: Of the target in train: that of a prediction of which val says nothing.
 
     Returns:
         a and b, neither below 0.
@@ -26,14 +27,14 @@ def fit_deviation(errors: FloatArray, spread: FloatArray) -> tuple[float, float]
     from scipy.optimize import minimize
 
     square, spread2 = errors**2, spread**2
-    unit = float(square.mean()) if len(errors) and square.any() else 1.0
+    unit = float(square.mean()) if len(errors) and square.any() else variance
     if not len(errors) or not spread2.any():
         return 0.0, unit
     relative = spread2 / spread2.mean()
 
     def likelihood(shares: FloatArray) -> float:
-        variance = unit * (shares[0] * relative + shares[1])
-        return float(np.mean(np.log(variance) + square / variance))
+        expected = unit * (shares[0] * relative + shares[1])
+        return float(np.mean(np.log(expected) + square / expected))
 
     found = minimize(likelihood, [0.5, 0.5], bounds=[(0, None), (_MIN_SHARE, None)], method="L-BFGS-B")
     return float(found.x[0] * unit / spread2.mean()), float(found.x[1] * unit)

@@ -11,13 +11,15 @@ from medpipe.core.errors import InputError
 from medpipe.core.parallel import parallel
 from medpipe.molecules.metrics.validity import read_short
 from medpipe.molecules.properties.columns import read_table
-from medpipe.molecules.properties.params import IngestPropertiesParams
+from medpipe.molecules.properties.params import UNCERTAINTY, IngestPropertiesParams
 from medpipe.molecules.properties.splits import SPLITS, hash_split, random_split, scaffold_split
 
 REJECTED_COLUMNS = {"line": "int64", "text": "str", "code": "str", "reason": "str"}
 SHOWN_CHARACTERS = 200
 """So much of a rejected text is kept."""
 _MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "-"})
+_RESERVED = ("split", "line", "similarity", "in_domain")
+"""Columns of tables of molecules and of predictions, which a target of that name would overwrite."""
 _NUMBERS_SHARE = 0.5
 """With so many numbers among its values a column is taken for a target, and a text in it for a mistake."""
 _FEW = 5  # so few whole numbers may increase by chance
@@ -45,6 +47,10 @@ def ingest_properties(path: Path, params: IngestPropertiesParams) -> tuple[pd.Da
     """
     raw = read_table(path, params.smiles_column)
     names = _target_names(path, raw, params)
+    if taken := [name for name in names if name in (*_RESERVED, *(f"{other}{UNCERTAINTY}" for other in names))]:
+        raise InputError(
+            f"{path}: column {taken[0]!r} cannot be a target, a column of predictions has that name; name it otherwise."
+        )
     values = pd.DataFrame({name: _numbers(path, raw, name) for name in names}, index=raw.index)
     is_class = {name: _is_class(path, values[name], params) for name in names}
     canonical = pd.Series(_canonical(raw["smiles"].tolist(), params.n_jobs), index=raw.index)

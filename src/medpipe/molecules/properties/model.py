@@ -16,12 +16,10 @@ from medpipe.molecules.metrics.fingerprints import nearest
 from medpipe.molecules.properties.boosting import Forest
 from medpipe.molecules.properties.features import MoleculeFeatures, read_features
 from medpipe.molecules.properties.network import MessagePassingNetwork, as_batch, standardise
-from medpipe.molecules.properties.params import MessagePassingParams
+from medpipe.molecules.properties.params import UNCERTAINTY, MessagePassingParams
 from medpipe.training.checkpoint import Checkpoint
 
 KIND = "property_model"
-UNCERTAINTY = "_uncertainty"
-"""Ending of the columns of uncertainties."""
 _BATCH = 256
 
 FloatArray = npt.NDArray[np.float64]

@@ -7,6 +7,9 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_va
 from medpipe.core.params import Fraction, Params
 from medpipe.training.params import OptimizerParams
 
+UNCERTAINTY = "_uncertainty"
+"""Ending of the columns of uncertainties."""
+
 
 class PropertySourceParams(Params):
     """Where molecules with known properties come from.

@@ -128,14 +128,16 @@ def _fit_to_val(
     text = ", ".join(f"{_COMBINATIONS[one]} {loss:.4f}" for one, loss in losses.items())
     _logger.info("Loss on val: %s; kept: %s", text, _COMBINATIONS[weight])
     value, spread = members.combined(weight), members.spread
-    calibration = np.array(
-        [
-            fit_logits(value[known, task], targets[known, task])
-            if model.is_class[task]
-            else fit_deviation(targets[known, task] - value[known, task], spread[known, task])
-            for task, known in enumerate(np.isfinite(targets).T)
-        ]
-    )
+    calibration = np.zeros((len(model.tasks), 2))
+    for task, known in enumerate(np.isfinite(targets).T):
+        if not known.any():
+            _logger.warning("Target %s is known of no molecule of val: it is not calibrated", model.tasks[task])
+        said, true = value[known, task], targets[known, task]
+        if model.is_class[task]:
+            calibration[task] = fit_logits(said, true)
+        else:
+            variance = float(model.scaling.target_std[task]) ** 2
+            calibration[task] = fit_deviation(true - said, spread[known, task], variance)
     similarity, _ = nearest(val.fingerprints, model.train, 1)
     least = float(np.quantile(similarity, 1 - params.domain_quantile))
     return replace(model, network_weight=weight, calibration=calibration, least_similarity=least)
@@ -146,4 +148,5 @@ def _loss(members: Members, weight: float, targets: FloatArray, model: PropertyM
     value = members.combined(weight)
     squared = ((value - targets) / model.scaling.target_std) ** 2
     entropy = np.logaddexp(0, value) - targets * value
-    return float(np.nanmean(np.nanmean(np.where(model.is_class, entropy, squared), axis=0)))
+    loss = np.where(model.is_class, entropy, squared)[:, np.isfinite(targets).any(axis=0)]
+    return float(np.nanmean(loss, axis=0).mean()) if loss.size else 0.0
