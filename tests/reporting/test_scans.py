@@ -27,6 +27,13 @@ def test_a_finding_is_circled_in_millimetres():
     assert rendered(figure)
 
 
+@pytest.mark.parametrize(("column", "side"), [(4, "left"), (38, "right")])
+def test_the_text_of_a_finding_stays_in_the_picture(column: int, side: str):
+    figure = slice_figure(VOLUME, (2.0, 1.5, 0.5), [Mark((10, 12, column), 2.0, text="2 mm")], index=10)
+    (text,) = [text for text in figure.axes[0].texts if text.get_text() == "2 mm"]
+    assert text.get_ha() == side
+
+
 @pytest.mark.parametrize(("index", "drawn"), [(10, 1), (11, 1), (12, 0), (8, 0)])
 def test_a_finding_is_circled_only_where_it_cuts_the_slice(index: int, drawn: int):
     figure = slice_figure(VOLUME, (2.0, 1.5, 0.5), [Mark((10, 12, 20), 6.0)], index=index)

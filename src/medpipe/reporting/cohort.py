@@ -147,7 +147,7 @@ def _draw_numbers(axes: "Axes", table: pd.DataFrame, name: str) -> None:
             axes.stairs(shares_of_bins, bins, color=colour, fill=True, alpha=0.12)
             axes.stairs(shares_of_bins, bins, color=colour, linewidth=1.6)
     axes.set_xlim(bins[0], bins[-1])
-    axes.locator_params(axis="x", nbins=6)
+    axes.locator_params(axis="x", nbins=6, integer=name == "nodules_per_scan")
 
 
 def _draw_categories(axes: "Axes", table: pd.DataFrame, name: str) -> None:

@@ -138,4 +138,4 @@ def rejects_table(rejected: pd.DataFrame) -> Table:
 
 def splits_table(splits: Mapping[Any, int]) -> Table:
     """Molecules of each split."""
-    return Table("Molecules of the run", ["split", "molecules"], [[name, f"{n:,}"] for name, n in splits.items()])
+    return Table("Molecules", ["split", "molecules"], [[name, f"{n:,}"] for name, n in splits.items()])

@@ -80,6 +80,7 @@ def optimisation_course(history: pd.DataFrame) -> "Figure":
 
 def _tidy(axis: "Axes") -> None:
     axis.set_xlabel("step")
+    axis.locator_params(axis="x", integer=True)
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis="y", alpha=0.25)
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patheffects import AbstractPathEffect
 
 COLOURS = {
     "hit": "#35c46a",
@@ -25,6 +26,7 @@ _BACKGROUND = "#101214"
 _TEXT = "#e8eaed"
 _SCALE_BAR_MM = 50.0
 _VIEW_SCALE_BAR_MM = 10.0
+_TEXT_LEFT_FROM = 0.8  # of the picture's width: right of it a text would not fit
 _PLANES = ("axial", "coronal", "sagittal")
 
 Image = npt.NDArray[Any]
@@ -235,23 +237,31 @@ def _circle(axes: "Axes", centre_mm: tuple[float, float], radius_mm: float, mark
     # A little wider than the finding, which the line must not hide.
     axes.add_patch(Circle((column, row), radius_mm * 1.25 + 1.0, fill=False, edgecolor=colour, linewidth=1.2))
     if mark.text:
+        left = column > _TEXT_LEFT_FROM * axes.get_xlim()[1]
         axes.annotate(
             mark.text,
-            (column + radius_mm * 1.25 + 2.0, row),
+            (column + (-1 if left else 1) * (radius_mm * 1.25 + 2.0), row),
             color=colour,
             fontsize=7,
+            ha="right" if left else "left",
             va="center",
             annotation_clip=True,
+            path_effects=_dark_rim(),
         )
 
 
 def _scale_bar(axes: "Axes", length_mm: float, width_mm: float, height_mm: float) -> None:
-    from matplotlib.patheffects import withStroke
-
     left, bottom = 0.04 * width_mm, 0.95 * height_mm
-    dark_rim = [withStroke(linewidth=2.5, foreground=_BACKGROUND)]  # readable on bone as on lung
-    axes.plot([left, left + length_mm], [bottom, bottom], color=_TEXT, linewidth=1.5, path_effects=dark_rim)
+    rim = _dark_rim()
+    axes.plot([left, left + length_mm], [bottom, bottom], color=_TEXT, linewidth=1.5, path_effects=rim)
     axes.text(
         left + length_mm / 2, bottom - 0.02 * height_mm, f"{length_mm:.0f} mm", color=_TEXT, fontsize=6,
-        ha="center", va="bottom", path_effects=dark_rim,
+        ha="center", va="bottom", path_effects=rim,
     )  # fmt: skip
+
+
+def _dark_rim() -> "list[AbstractPathEffect]":
+    """Around a line or a text, which so can be read on bone as on lung."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2.5, foreground=_BACKGROUND)]
