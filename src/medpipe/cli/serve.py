@@ -33,6 +33,7 @@ _MAX_BODY_MB = {"nodules": 1024.0, "generator": 64.0, "properties": 64.0}
 @click.option("--max-files", default=10_000, show_default=True, help="Most files of an archive.")
 @click.option("--max-rows", default=10_000, show_default=True, help="Most rows or SMILES of a request.")
 @click.option("--max-molecules", default=10_000, show_default=True, help="Most molecules drawn for a request.")
+@click.option("--max-memory-gb", type=float, help="Most memory of a worker. [default: 3/4 of the machine's, shared]")
 @click.option(
     "--follow",
     default=60.0,

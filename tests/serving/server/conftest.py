@@ -24,7 +24,7 @@ LIMITS = {
         "--allow-host",
         "models.example",
     ),
-    "properties": ("--queue", "1", "--max-wait", "1", "--max-rows", "3000"),
+    "properties": ("--queue", "1", "--max-wait", "1", "--max-rows", "3000", "--max-memory-gb", "4"),
     "nodules": ("--queue", "250", "--max-body-mb", "80", "--max-files", "400"),
 }
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import mlflow
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 from mlflow.pyfunc.scoring_server.client import ScoringServerClient
@@ -386,6 +388,18 @@ def test_a_worker_that_dies_costs_one_request(servers: dict[str, Server]) -> Non
     assert refused(response)["code"] == "worker_ended"
     _until_ready(server)
     assert server.post("/molecules", json={"n": 2}).status_code == 200
+
+
+def test_what_unpacks_to_more_than_the_memory_costs_one_request(servers: dict[str, Server]) -> None:
+    table = pa.table({"smiles": pa.DictionaryArray.from_arrays(pa.array([0] * 3000, pa.int32()), ["C" * 10_000_000])})
+    stream = io.BytesIO()
+    pq.write_table(table, stream, store_schema=False, compression="zstd", dictionary_pagesize_limit=1 << 30)
+    assert len(stream.getvalue()) < 2000
+    response = servers["properties"].post("/invocations", data=stream.getvalue(), headers=PARQUET)
+    assert response.status_code in (400, 422, 503), response.text
+    while servers["properties"].get("/health").status_code == 503:
+        time.sleep(0.2)
+    assert servers["properties"].post("/properties", json={"smiles": ["C"]}).status_code == 200
 
 
 def _until_ready(server: Server) -> None:

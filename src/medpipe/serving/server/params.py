@@ -22,6 +22,7 @@ class ServeParams(Params):
         max_files: Most files of an archive.
         max_rows: Most rows or SMILES of a request.
         max_molecules: Most molecules drawn for a request.
+        max_memory_gb: Most memory of a worker, gigabytes; None takes three quarters of the machine's, shared by all.
         scans: Folder below which callers may name scans by path; None takes no paths.
         names: By which the server may be called, beside those of `medpipe.serving.server.callers.Callers`.
     """
@@ -37,6 +38,7 @@ class ServeParams(Params):
     max_files: int = Field(10_000, ge=1, le=1_000_000)
     max_rows: PositiveInt = 10_000
     max_molecules: PositiveInt = 10_000
+    max_memory_gb: PositiveFloat | None = None
     scans: Path | None = None
     names: tuple[str, ...] = ()
 

@@ -6,6 +6,7 @@ What libraries print or warn of goes nowhere: it may quote a DICOM header.
 
 import multiprocessing
 import os
+import resource
 import signal
 import tempfile
 import threading
@@ -20,6 +21,7 @@ from medpipe.serving.server.params import ServeParams
 
 MAX_LOADING_S = 600.0
 STOPPING_S = 5.0
+GB = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ def _work(connection: Connection, spec: WorkerSpec) -> None:
     os.setsid()  # an interrupt at the terminal is for the server, which lets running requests end
     threading.Thread(target=_end_with_server, daemon=True).start()
     _be_silent()
+    _bound_memory(spec.params)
     from medpipe.serving.server.services import failed_at, load_service
 
     try:
@@ -189,6 +192,20 @@ def _end_with_server() -> None:
     if server is not None:
         server.join()
         os.killpg(0, signal.SIGKILL)
+
+
+def _bound_memory(params: ServeParams) -> None:
+    """A few bytes of Parquet or of gzip can unpack to more than the machine has."""
+    import psutil
+
+    most = 0.75 * psutil.virtual_memory().total / params.workers
+    if params.max_memory_gb is not None:
+        most = params.max_memory_gb * GB
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    bound = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
+    with suppress(OSError):  # Linux: where memory is short all the same, this process is ended before any other
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _be_silent() -> None:
