@@ -1,17 +1,16 @@
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 import torch
 from rdkit import Chem, rdBase
 
 from medpipe.core.errors import InputError
 from medpipe.molecules.encoding.store import TokenStore
-from medpipe.molecules.generation import sample as sampling
 from medpipe.molecules.generation.params import GanParams, SampleParams
-from medpipe.molecules.generation.sample import sample, sample_to_file
+from medpipe.molecules.generation.sample import sample
 from medpipe.molecules.generation.sequence.params import GeneratorParams, SequenceParams
+from medpipe.molecules.generation.to_file import generate
 from medpipe.molecules.generation.train import train_gan
 from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.params import TrainerParams
@@ -81,22 +80,17 @@ def test_max_tokens_cuts(checkpoint: Checkpoint, store: TokenStore) -> None:
 
 def test_the_file_holds_what_is_drawn_and_how(checkpoint: Checkpoint, tmp_path: Path) -> None:
     params = params_of(temperature=0.9)
-    read = pd.read_parquet(sample_to_file(checkpoint, params, tmp_path / "generated.parquet"))
+    generate(checkpoint, params, tmp_path / "generated.parquet")
+    read = pd.read_parquet(tmp_path / "generated.parquet")
     pd.testing.assert_frame_equal(read, sample(checkpoint, params))
     assert read.attrs == sample(checkpoint, params).attrs
     assert read.attrs["sample"]["temperature"] == 0.9
     assert "unfiltered" in read.attrs["product"]
 
 
-def test_the_file_grows_by_row_groups(checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "ROWS_A_GROUP", 150)
-    file = pq.ParquetFile(sample_to_file(checkpoint, params_of(n=450), tmp_path / "generated.parquet"))
-    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [200, 200, 50]
-
-
 def test_a_draw_that_fails_leaves_no_file(checkpoint: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        sample_to_file(Checkpoint("detector", {}, {}), params_of(), tmp_path / "generated.parquet")
+        generate(Checkpoint("detector", {}, {}), params_of(), tmp_path / "generated.parquet")
     assert not list(tmp_path.iterdir())
 
 

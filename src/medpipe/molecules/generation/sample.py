@@ -6,18 +6,15 @@ whole batch). Another device, another number of threads or another ``batch_size`
 distribution.
 """
 
-import json
 import logging
 import time
-from collections.abc import Hashable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from medpipe.core.atomic import atomic_path
 from medpipe.core.errors import InputError
 from medpipe.core.progress import Progress
 from medpipe.molecules.generation.params import SampleParams
@@ -26,9 +23,6 @@ from medpipe.training.checkpoint import Checkpoint
 from medpipe.training.device import torch_device
 
 GENERATED_COLUMNS = {"smiles": "str"}
-ROWS_A_GROUP = 50_000
-"""Molecules of a Parquet row group: a few megabytes, all that is held in memory."""
-_PANDAS_ATTRIBUTES = "PANDAS_ATTRS"  # where pandas keeps ``DataFrame.attrs`` in a Parquet file
 _SEED_BITS = 0x7FFF_FFFF_FFFF_FFFF  # torch takes seeds of 63 bits on every device
 
 _logger = logging.getLogger(__name__)
@@ -52,31 +46,6 @@ def sample(checkpoint: Checkpoint, params: SampleParams) -> pd.DataFrame:
     table = pd.DataFrame({"smiles": drawn}).astype(GENERATED_COLUMNS)
     table.attrs = label(checkpoint, params)
     return table
-
-
-def sample_to_file(checkpoint: Checkpoint, params: SampleParams, path: Path) -> Path:
-    """Draw molecules into a Parquet file, which grows as they come; memory does not grow with their number.
-
-    Args:
-        checkpoint: What ``train_gan`` made.
-        params: How many, and how.
-        path: The file; it appears when it is complete. ``pandas.read_parquet`` gives what ``sample`` returns.
-
-    Returns:
-        ``path``.
-
-    Raises:
-        InputError: The checkpoint holds no generator, or there is no such device.
-    """
-    import pyarrow as pa
-    from pyarrow.parquet import ParquetWriter
-
-    metadata = {_PANDAS_ATTRIBUTES: json.dumps(label(checkpoint, params))}
-    schema = pa.schema([("smiles", pa.string())], metadata=metadata)
-    with atomic_path(path) as temporary, ParquetWriter(temporary, schema, compression="zstd") as writer:
-        for group in _groups(draw_batches(checkpoint, params)):
-            writer.write_batch(pa.record_batch([pa.array(group, pa.string())], schema=schema))
-    return path
 
 
 def draw_batches(checkpoint: Checkpoint, params: SampleParams) -> Iterator[list[str]]:
@@ -124,18 +93,6 @@ def label(checkpoint: Checkpoint, params: SampleParams) -> dict[Hashable | None,
 
 def _batch_seed(seed: int, batch: int) -> int:
     return int(np.random.SeedSequence((seed, batch)).generate_state(1, np.uint64)[0]) & _SEED_BITS
-
-
-def _groups(batches: Iterable[list[str]]) -> Iterator[list[str]]:
-    """Batches joined to row groups."""
-    group: list[str] = []
-    for batch in batches:
-        group += batch
-        if len(group) >= ROWS_A_GROUP:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 def _device(name: str) -> torch.device:

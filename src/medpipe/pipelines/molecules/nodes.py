@@ -43,9 +43,11 @@ def train_gan(store: TokenStore, params: GanParams, work: Path) -> tuple[Checkpo
 
 def sample(checkpoint: Checkpoint, params: SampleParams, work: Path) -> Path:
     """Draws molecules into a file; nothing is filtered."""
-    from medpipe.molecules.generation.sample import sample_to_file
+    from medpipe.molecules.generation.to_file import generate
 
-    return sample_to_file(checkpoint, params, work / "drawn.parquet")
+    path = work / "drawn.parquet"
+    generate(checkpoint, params, path)
+    return path
 
 
 def keep_novel(generated: pd.DataFrame, smiles: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, float]]:
