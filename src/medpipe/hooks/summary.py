@@ -6,6 +6,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from medpipe.hooks.resources import ResourceHook
+from medpipe.training.processes import rank
 
 
 class RunSummaryHook:
@@ -20,7 +21,9 @@ class RunSummaryHook:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
-        """Prints the tables."""
+        """Prints the tables, once where several processes train together: the first one knows what became of it."""
+        if rank() > 0:
+            return
         from rich.console import Console
 
         console = Console(file=sys.stderr)
