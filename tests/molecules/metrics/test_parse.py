@@ -1,11 +1,14 @@
 """One pass a molecule: validity, counts, and the values of RDKit's own functions."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from rdkit import Chem, DataStructs
 from rdkit.Chem import QED, Crippen, Descriptors, rdFingerprintGenerator
 from rdkit.Contrib.SA_Score import sascorer
 
+from medpipe.core import progress
+from medpipe.molecules.generation.novel import novel_and_valid
 from medpipe.molecules.metrics.fingerprints import unpack_bytes
 from medpipe.molecules.metrics.fragments import (
     brics_fragments,
@@ -15,6 +18,7 @@ from medpipe.molecules.metrics.fragments import (
     murcko_scaffold,
 )
 from medpipe.molecules.metrics.parse import describe, read_molecules
+from medpipe.molecules.properties.features import read_features
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
@@ -142,3 +146,13 @@ def test_cosines_of_many_weightings_are_those_of_each() -> None:
     expected = [cosine_similarity(reference, +count_names(names, row)) for row in weights.tolist()]
     assert expected[2] is None
     assert cosine_similarities(reference, names, weights) == pytest.approx([*expected[:2], np.nan], nan_ok=True)
+
+
+def test_progress_counts_molecules(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(progress, "LISTENERS", [lambda what, done, seconds: told.append((what, done))])
+    smiles = [f"{'C' * n}O" for n in range(1, 41)]
+    read_molecules([*smiles, "CO", "no molecule"], n_jobs=1)
+    read_features(smiles, 1)
+    novel_and_valid(pd.DataFrame({"smiles": smiles}), pd.Series(["CO"]), n_jobs=1)
+    assert told == [("reading molecules", 41), ("Reading molecules", 40), ("Keeping novel and valid molecules", 40)]

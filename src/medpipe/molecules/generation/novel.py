@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from medpipe.core.parallel import parallel
+from medpipe.core.progress import track
 
 NOVEL_COLUMNS = {"smiles": "str", "row": "int64"}
 DROPPED = {
@@ -36,10 +37,9 @@ def novel_and_valid(
     from medpipe.molecules.metrics.validity import REASONS
 
     chunks = [drawn["smiles"].iloc[start : start + _CHUNK].tolist() for start in range(0, len(drawn), _CHUNK)]
-    judged = pd.concat(
-        [_table([], []), *parallel(_judge, chunks, n_jobs=n_jobs, description="Keeping novel and valid molecules")],
-        ignore_index=True,
-    )
+    judging = parallel(_judge, chunks, n_jobs=n_jobs, description=None)
+    shown = track(judging, "Keeping novel and valid molecules", len(drawn), size=len)
+    judged = pd.concat([_table([], []), *shown], ignore_index=True)
     known_here = (judged["dropped"] == "") & judged["smiles"].isin(known)
     judged.loc[known_here, "dropped"] = "known"
     judged.loc[(judged["dropped"] == "") & judged["smiles"].duplicated(), "dropped"] = "repeated"

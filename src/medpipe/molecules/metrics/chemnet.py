@@ -83,7 +83,7 @@ def activations(smiles: Sequence[str], *, device: str = "cpu", batch: int = 512)
     ]
     result = np.empty((len(encoded), N_FEATURES), dtype=np.float32)
     with torch.inference_mode():
-        for rows in track(batches, "ChemNet (batches)"):
+        for rows in track(batches, "ChemNet", len(encoded), size=len):
             result[rows] = network.read([encoded[i] for i in rows]).cpu().numpy()
     return result
 

@@ -11,6 +11,7 @@ from medpipe.core.atomic import atomic_path
 from medpipe.core.errors import InputError
 from medpipe.core.fingerprint import digest, digest_path
 from medpipe.core.parallel import parallel
+from medpipe.core.progress import track
 from medpipe.molecules.intake.params import SmilesSourceParams
 from medpipe.molecules.intake.readers import FORMATS, holds_mol_blocks, read_lines
 from medpipe.molecules.intake.sources import provide
@@ -97,8 +98,9 @@ def _canonical(path: Path, column: str, cache: Path, n_jobs: int) -> list[str]:
     kept = cache / f"canonical-{digest(digest_path(path, cache), column)}.parquet"
     if not kept.exists():
         chunks = [strings[start : start + _CHUNK] for start in range(0, len(strings), _CHUNK)]
-        written = parallel(_canonical_chunk, chunks, n_jobs=n_jobs, description=f"reading {path.name}")
-        molecules = list(dict.fromkeys(smiles for chunk in written for smiles in chunk))
+        written = parallel(_canonical_chunk, chunks, n_jobs=n_jobs, description=None)
+        shown = track(written, f"reading {path.name}", len(strings), size=len)
+        molecules = list(dict.fromkeys(smiles for chunk in shown for smiles in chunk if smiles is not None))
         with atomic_path(kept, suffix=".parquet") as temporary:
             pd.DataFrame({"smiles": pd.Series(molecules, dtype="str")}).to_parquet(temporary, index=False)
     molecules = pd.read_parquet(kept)["smiles"].tolist()
@@ -109,10 +111,10 @@ def _canonical(path: Path, column: str, cache: Path, n_jobs: int) -> list[str]:
     return [str(smiles) for smiles in molecules]
 
 
-def _canonical_chunk(smiles: Sequence[str]) -> list[str]:
+def _canonical_chunk(smiles: Sequence[str]) -> list[str | None]:
     from rdkit import rdBase
 
     from medpipe.molecules.metrics.validity import canonical_smiles
 
     with rdBase.BlockLogs():
-        return [canonical for text in smiles if (canonical := canonical_smiles(text)) is not None]
+        return [canonical_smiles(text) for text in smiles]

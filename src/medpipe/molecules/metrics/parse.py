@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medpipe.core.parallel import parallel
+from medpipe.core.progress import track
 from medpipe.molecules.metrics.filters import passes_filters
 from medpipe.molecules.metrics.fingerprints import Packed, morgan, unpack_bytes
 from medpipe.molecules.metrics.fragments import brics_fragments, murcko_scaffold
@@ -97,11 +98,9 @@ def read_molecules(
         (distinct[start : start + _CHUNK], with_physchem and start < N_MOLECULES)
         for start in range(0, len(distinct), _CHUNK)
     ]
-    described = parallel(
-        partial(_describe_chunk, with_filters=with_filters, with_quality=with_quality),
-        chunks,
-        n_jobs=n_jobs,
-        description=description,
+    describe_chunk = partial(_describe_chunk, with_filters=with_filters, with_quality=with_quality)
+    described = track(
+        parallel(describe_chunk, chunks, n_jobs=n_jobs, description=None), description, len(distinct), size=len
     )
     of_string = dict(zip(distinct, (one for chunk in described for one in chunk), strict=True))
     return _collect(len(smiles), (of_string[text] for text in smiles))

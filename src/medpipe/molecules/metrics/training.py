@@ -16,6 +16,7 @@ import numpy.typing as npt
 from medpipe.core.atomic import atomic_path, write_json
 from medpipe.core.fingerprint import digest
 from medpipe.core.parallel import parallel
+from medpipe.core.progress import track
 from medpipe.molecules.metrics.fcd import frechet_distance
 from medpipe.molecules.metrics.fingerprints import N_WORDS, Packed, morgan, nearest, unpack_bytes
 from medpipe.molecules.metrics.fragments import cosine_similarity
@@ -91,11 +92,10 @@ class Training:
         path = self.folder / f"fingerprints-{self._key}.npy"
         if not path.exists():
             chunks = [self.smiles[start : start + _CHUNK] for start in range(0, len(self.smiles), _CHUNK)]
-            described = parallel(
-                _fingerprint_chunk, chunks, n_jobs=self.params.n_jobs, description="fingerprints of training molecules"
-            )
+            described = parallel(_fingerprint_chunk, chunks, n_jobs=self.params.n_jobs, description=None)
+            shown = track(described, "fingerprints of training molecules", len(self.smiles), size=_n_fingerprints)
             with atomic_path(path, suffix=".npy") as temporary:
-                np.save(temporary, unpack_bytes(list(described)), allow_pickle=False)
+                np.save(temporary, unpack_bytes(list(shown)), allow_pickle=False)
         kept: Packed = np.load(path, mmap_mode="r", allow_pickle=False)
         return kept
 
@@ -105,6 +105,10 @@ def _fingerprint_chunk(smiles: Sequence[str]) -> bytes:
 
     with rdBase.BlockLogs():
         return b"".join(map(_fingerprint, smiles))
+
+
+def _n_fingerprints(chunk: bytes) -> int:
+    return len(chunk) // len(_NO_FINGERPRINT)
 
 
 def _fingerprint(smiles: str) -> bytes:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medpipe.core.parallel import parallel
+from medpipe.core.progress import track
 from medpipe.molecules.metrics.fingerprints import morgan, unpack_bytes
 from medpipe.molecules.metrics.validity import read_short
 
@@ -98,8 +99,9 @@ def read_features(
         Features of the valid ones, and their places in ``smiles``.
     """
     chunks = [smiles[start : start + _CHUNK] for start in range(0, len(smiles), _CHUNK)]
-    read = chain.from_iterable(parallel(_read_chunk, chunks, n_jobs=n_jobs, description=description))
-    found = [(place, one) for place, one in enumerate(read) if one is not None]
+    read = parallel(_read_chunk, chunks, n_jobs=n_jobs, description=None)
+    shown = read if description is None else track(read, description, len(smiles), size=len)
+    found = [(place, one) for place, one in enumerate(chain.from_iterable(shown)) if one is not None]
     return _join(one for _, one in found), np.array([place for place, _ in found], dtype=np.int64)
 
 

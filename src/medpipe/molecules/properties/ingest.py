@@ -9,6 +9,7 @@ import pandas as pd
 
 from medpipe.core.errors import InputError
 from medpipe.core.parallel import parallel
+from medpipe.core.progress import track
 from medpipe.molecules.metrics.validity import read_short
 from medpipe.molecules.properties.columns import read_table
 from medpipe.molecules.properties.params import UNCERTAINTY, IngestPropertiesParams
@@ -124,8 +125,8 @@ def _is_class(path: Path, values: pd.Series, params: IngestPropertiesParams) -> 
 
 def _canonical(texts: Sequence[str], n_jobs: int) -> list[str]:
     chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
-    read = parallel(_canonical_chunk, chunks, n_jobs=n_jobs, description="Reading molecules")
-    return [smiles for chunk in read for smiles in chunk]
+    read = parallel(_canonical_chunk, chunks, n_jobs=n_jobs, description=None)
+    return [smiles for chunk in track(read, "Reading molecules", len(texts), size=len) for smiles in chunk]
 
 
 def _canonical_chunk(texts: Sequence[str]) -> list[str]:

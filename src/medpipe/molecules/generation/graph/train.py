@@ -173,10 +173,10 @@ def _smiles(store: TokenStore, split: str, n: int) -> list[str]:
 
 
 def _read(smiles: list[str], layout: Layout, alphabet: GraphAlphabet) -> _Data:
-    starts = range(0, len(smiles), _CHUNK)
+    chunks = [smiles[start : start + _CHUNK] for start in range(0, len(smiles), _CHUNK)]
     pieces, refused = [layout.compact(encode_graphs([], layout.max_atoms, alphabet))], 0
-    for start in track(starts, "Reading molecules as graphs"):
-        graphs = encode_graphs(smiles[start : start + _CHUNK], layout.max_atoms, alphabet)
+    for chunk in track(chunks, "Reading molecules as graphs", len(smiles), size=len):
+        graphs = encode_graphs(chunk, layout.max_atoms, alphabet)
         pieces.append(layout.compact(graphs))
         refused += len(graphs.refused)
     _logger.info(
