@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,8 +11,9 @@ from medpipe.ct.params import CTSourceParams
 from medpipe.ct.sources import provide
 from medpipe.nodules.findings.export.folder import FindingsFolder
 from medpipe.nodules.findings.intake import scans_folder
-from medpipe.nodules.findings.models import write_models
+from medpipe.nodules.findings.models import ModelFolder, write_models
 from medpipe.nodules.findings.params import InferenceSourceParams
+from medpipe.serving.nodules import NoduleModel
 from tests.ct.phantom.conftest import SMALL
 from tests.nodules.findings.networks import N_CANDIDATES, ignorant_networks
 from tests.scratch import kedro, make_project, nodes_that_ran
@@ -64,6 +66,17 @@ def test_every_node_runs_and_every_scan_is_accounted_for(project, output):
     )
     assert (folder / "report.html").read_text().lstrip().startswith("<!")
     assert len(FindingsFolder(folder / "findings").table()) == int(searched["n_findings"].sum()) <= 2 * N_CANDIDATES
+
+
+def test_the_served_model_finds_the_same_in_the_same_places(project, output, tmp_path):
+    written = FindingsFolder(project / "data" / "test" / "inference" / "findings").table()
+    networks = ModelFolder(project / "networks")
+    served = NoduleModel(networks.load(), networks.use(), tmp_path).search(project.parent / "scans", tmp_path, "scans")
+    assert set(served.series_uids) == set(written["source_series_uid"])
+    columns = ["x_mm", "y_mm", "z_mm", "diameter_mm", "probability", "alarm", "volume_mm3", "long_axis_mm"]
+    by_scan = served.findings.sort_values("finding_id").set_index("series_uid")
+    for uid, expected in written.sort_values("finding_id").groupby("source_series_uid"):
+        np.testing.assert_allclose(by_scan.loc[uid, columns].astype(float), expected[columns].astype(float), rtol=1e-5)
 
 
 def test_nothing_of_training_is_touched(project, output):
