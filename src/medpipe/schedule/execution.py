@@ -114,7 +114,7 @@ class Executor:
                 return False
             time.sleep(0.1)
         for run in left:
-            reason = "the process that looked after it was killed, or the host went down"
+            reason = "its end was not written down: the scheduler was killed, the host went down, or its disk was full"
             self.state.end(run, state.KILLED, reason, again=self._again(run, state.KILLED, jobs.get(run.job)))
         return True
 
