@@ -62,7 +62,7 @@ def main() -> None:
     result["temperature"] = conf["sample"]["temperature"]
     file = save("molecule_scaling", {**result, "points": points})
     picture = RESULTS / f"{file.stem}.png"
-    _picture(points).savefig(picture, dpi=150)
+    _picture(points, floor).savefig(picture, dpi=150)
     print(f"\n{file}\n{picture}")
 
 
@@ -110,17 +110,20 @@ def _show(points: list[dict[str, Any]]) -> None:
     print_table("Scaling of the molecule generator", columns, rows)
 
 
-def _picture(points: list[dict[str, Any]]) -> Figure:
+def _picture(points: list[dict[str, Any]], floor: float) -> Figure:
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     seen = [point["molecules_seen"] for point in points]
     axes = figure.subplots(1, 2)
     for axis, metric, label in zip(axes, ("valid", "FCD_Val"), ("valid", "FCD to val"), strict=True):
-        for who, style in (("gan", "o-"), ("control", "s--")):
-            axis.plot(seen, [point[who].get(metric) for point in points], style, label=who)
+        for who, name, style in (("gan", "GAN", "o-"), ("control", "control", "s--")):
+            axis.plot(seen, [point[who].get(metric) for point in points], style, label=name)
         axis.set(xscale="log", xlabel="molecules seen in training", ylabel=label)
+        axis.set_xticks(seen, [f"{n / 1000:,.0f}k" for n in seen])
+        axis.minorticks_off()
         axis.grid(alpha=0.3)
-    axes[1].set_yscale("log")
-    axes[0].legend()
+    axes[1].axhline(floor, color="black", linewidth=1, linestyle=":", label="as many of train")
+    axes[1].set_ylim(bottom=0)
+    axes[1].legend()
     return figure
 
 
