@@ -1,5 +1,6 @@
 """The served model finds the same by path and by array, through MLflow's own check of the signature."""
 
+import io
 from pathlib import Path
 
 import mlflow
@@ -76,6 +77,16 @@ def test_rows_keep_their_numbers(served):
 def test_what_cannot_be_searched_is_named(tmp_path, row, said):
     with pytest.raises(InputError, match=said):
         nodules.NoduleModel(ignorant_networks(), FindParams(), tmp_path).predict(pd.DataFrame([row], index=[0]))
+
+
+def test_a_place_without_a_value_is_padding_as_in_a_file(tmp_path):
+    array = np.zeros((4, 4, 4), np.float32)
+    array[1, 2, 3] = np.nan
+    stream = io.BytesIO()
+    np.save(stream, array)
+    write_scan_file(tmp_path / "scan", stream.getvalue(), {"spacing_zyx_mm": [1.0, 1.0, 1.0]}, "row 0")
+    (file,) = (tmp_path / "scan").glob("*.mhd")
+    assert np.argwhere(itk.read_volume(file).array == np.iinfo(np.int16).min).tolist() == [[1, 2, 3]]
 
 
 def test_an_array_needs_its_spacing(served, tmp_path):

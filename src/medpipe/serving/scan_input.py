@@ -21,7 +21,6 @@ GEOMETRY_COLUMNS = ("spacing_zyx_mm", "origin_xyz_mm", "direction")
 
 _NUMPY_MAGIC = b"\x93NUMPY"  # numpy.lib.format.MAGIC_PREFIX
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, 2.3.1
-_INT16 = np.iinfo(np.int16)
 _DIMENSIONS = 3
 
 
@@ -67,6 +66,7 @@ def write_scan_file(folder: Path, content: bytes, geometry: Mapping[str, Any], n
         (folder / f"{SCAN}.nii{'.gz' if content.startswith(_GZIP_MAGIC) else ''}").write_bytes(content)
         return
     from medpipe.ct.phantom.writers import write_metaimage
+    from medpipe.ct.readers.itk import as_int16
 
     try:
         _check_length(content)
@@ -76,8 +76,7 @@ def write_scan_file(folder: Path, content: bytes, geometry: Mapping[str, Any], n
         raise InputError(f"{name}: {SCAN} is no array as numpy.save writes it ({reason})") from error
     if array.ndim != _DIMENSIONS or array.dtype.kind not in "iuf":
         raise InputError(f"{name}: {SCAN} is {array.dtype} {array.shape}, expected Hounsfield units (z, y, x)")
-    hounsfield = np.clip(np.rint(array), _INT16.min, _INT16.max).astype(np.int16)
-    write_metaimage(folder / f"{SCAN}.mhd", Volume(hounsfield, _geometry(array.shape, geometry, name)))
+    write_metaimage(folder / f"{SCAN}.mhd", Volume(as_int16(array), _geometry(array.shape, geometry, name)))
 
 
 def _check_length(content: bytes) -> None:

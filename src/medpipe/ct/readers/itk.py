@@ -103,7 +103,7 @@ def read_volume(file: Path) -> Volume:
     """
     reader = _opened(file)
     geometry = _geometry(file, reader)
-    return Volume(_as_int16(_voxels(file, reader)), geometry)
+    return Volume(as_int16(_voxels(file, reader)), geometry)
 
 
 def read_samples(file: Path) -> NDArray[np.int16]:
@@ -218,7 +218,7 @@ def _slice(file: Path, place: float) -> NDArray[np.int16]:
     k = int(place * slices)
     reader.SetExtractIndex([0, 0, k])
     reader.SetExtractSize([columns, rows, 1])
-    return _as_int16(_voxels(file, reader, slice(k, k + 1)))
+    return as_int16(_voxels(file, reader, slice(k, k + 1)))
 
 
 def _voxels(file: Path, reader: Any, slices: slice = slice(None)) -> NDArray[Any]:
@@ -260,7 +260,7 @@ def _quiet() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
-def _as_int16(values: NDArray[Any]) -> NDArray[np.int16]:
+def as_int16(values: NDArray[Any]) -> NDArray[np.int16]:
     """Values rounded and clipped, slice by slice: a float copy of the whole volume would double the memory."""
     if values.dtype == np.int16:
         return values
