@@ -33,8 +33,8 @@ def start_ray(show_output: bool = False) -> None:
         ray.init(log_to_driver=show_output, configure_logging=False)
     except ConnectionError as error:
         raise InputError(
-            f"RAY_ADDRESS is {os.environ.get('RAY_ADDRESS')!r}, where no Ray cluster answers; start one there "
-            "(docs/scaling.md), or unset it for a cluster of this machine."
+            f"RAY_ADDRESS is {os.environ.get('RAY_ADDRESS')!r}, where no Ray cluster answers; start one there, set "
+            "RAY_AUTH_MODE=token if it asks for a token (docs/scaling.md), or unset it for a cluster of this machine."
         ) from error
 
 
