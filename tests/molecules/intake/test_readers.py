@@ -22,6 +22,7 @@ def write(path: Path, content: bytes) -> Path:
         ("a.csv.gz", b"smiles\nCCO\n", [(2, "CCO")]),
         ("a.csv", b"\xef\xbb\xbfsmiles,x\r\nCCO,1\r\n", [(2, "CCO")]),
         ("a.csv", b'smiles;name\n"CCO";"a;b"\n', [(2, "CCO")]),
+        ("a.csv", b"smiles;IC50, nM, mean\nCCO;1,5\n", [(2, "CCO")]),
         ("a.tsv", b"name\tsmiles\nx\tCCO\n", [(2, "CCO")]),
         ("a.csv", b"name,smiles\nonly a name\n", [(2, "")]),
         ("a.smi", b"CCO ethanol\n\nCCN\tamine\n", [(1, "CCO"), (2, ""), (3, "CCN")]),

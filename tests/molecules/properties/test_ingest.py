@@ -37,6 +37,12 @@ def test_named_targets_may_stand_in_one_text(tmp_path: Path) -> None:
     assert table.columns.tolist() == ["smiles", "split", "a", "c"]
 
 
+def test_a_comma_in_a_header_is_no_delimiter_where_semicolons_are(tmp_path: Path) -> None:
+    lines = [line.replace(",", ";") for line in ALKANES]
+    table, _ = ingest(write(tmp_path, lines, "smiles;IC50, nM, mean"))
+    assert table.columns.tolist() == ["smiles", "split", "IC50, nM, mean"]
+
+
 def test_missing_labels_stay_missing(tmp_path: Path) -> None:
     table, rejected = ingest(write(tmp_path, [*ALKANES, "c1ccccc1,", "c1ccncc1,NA"]))
     assert table["y"].notna().all()

@@ -121,8 +121,8 @@ def _read_smi(lines: Iterator[str]) -> Iterator[Line]:
 
 def _read_table(path: Path, lines: Iterator[str], columns: list[str]) -> Iterator[Line]:
     header = next(lines, "")
-    delimiter = max(_DELIMITERS, key=header.count)
-    names = next(csv.reader([header], delimiter=delimiter), [])
+    delimiter = delimiter_of(header, columns[0])
+    names = _names(header, delimiter)
     indices = [_find_column(path, names, column) for column in columns]
     csv.field_size_limit(10 * MAX_LINE_CHARACTERS)
     rows = csv.reader(lines, delimiter=delimiter)
@@ -135,10 +135,25 @@ def _read_table(path: Path, lines: Iterator[str], columns: list[str]) -> Iterato
         ) from error
 
 
+def delimiter_of(header: str, column: str) -> str:
+    """What stands between the columns of a header: the most frequent delimiter of those that make ``column`` one."""
+    by_count = sorted(_DELIMITERS, key=header.count, reverse=True)
+    named = (one for one in by_count if column.lower() in _lowered(_names(header, one)))
+    return next(named, by_count[0])
+
+
+def _names(header: str, delimiter: str) -> list[str]:
+    return next(csv.reader([header], delimiter=delimiter), [])
+
+
+def _lowered(names: list[str]) -> list[str]:
+    return [name.strip().lower() for name in names]
+
+
 def _find_column(path: Path, names: list[str], column: str) -> int:
     if not names:
         raise InputError(f"{path}: the file is empty; expected a header with a column {column!r}, and molecules.")
-    lowered = [name.strip().lower() for name in names]
+    lowered = _lowered(names)
     if column.lower() not in lowered:
         known = ", ".join(repr(name.strip()[:40]) for name in names[:30])
         raise InputError(

@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 
 from medpipe.core.errors import InputError
-from medpipe.molecules.intake.readers import open_raw, text_lines
+from medpipe.molecules.intake.readers import delimiter_of, open_raw, text_lines
 from medpipe.molecules.intake.sdf import fields_of, read_records
 
 _TEXT = (".csv", ".tsv", ".smi", ".smiles", ".txt", ".sdf")
 FORMATS = (*_TEXT, *(f"{suffix}.gz" for suffix in _TEXT), ".parquet")
-_DELIMITERS = ",;\t"
 
 
 def read_table(path: Path, smiles_column: str) -> pd.DataFrame:
@@ -36,7 +35,7 @@ def read_table(path: Path, smiles_column: str) -> pd.DataFrame:
         elif name.endswith(".parquet"):
             table = _as_text(pd.read_parquet(path))
         else:
-            table = _read_text(path, name)
+            table = _read_text(path, name, smiles_column)
     except InputError:
         raise
     except pd.errors.ParserWarning as error:
@@ -61,7 +60,7 @@ def read_table(path: Path, smiles_column: str) -> pd.DataFrame:
     return others.set_axis(range(1, len(others) + 1))
 
 
-def _read_text(path: Path, name: str) -> pd.DataFrame:
+def _read_text(path: Path, name: str, smiles_column: str) -> pd.DataFrame:
     how: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_filter": False, "encoding_errors": "replace"}
     with open_raw(path) as stream:
         header = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
@@ -69,7 +68,7 @@ def _read_text(path: Path, name: str) -> pd.DataFrame:
             raise ValueError("the first line is empty; expected a header")
         if name.endswith((".csv", ".tsv")):
             names = None
-            delimiter = max(_DELIMITERS, key=header.count)
+            delimiter = delimiter_of(header, smiles_column)
         else:  # SMI: white space between, usually without a header
             words = header.split()
             names = None if "smiles" in map(str.lower, words) else ["smiles", *(f"column_{n}" for n in range(2, 99))]
