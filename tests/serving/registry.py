@@ -35,6 +35,7 @@ class ProjectRegistry:
             else client.create_experiment("tests", artifact_location=(self.project / "mlruns").as_uri())
         )
         run_id = client.create_run(identifier).info.run_id
+        mlflow.set_experiment(experiment_id=identifier)  # where MLflow puts the model, whatever the run's is
         loader = importlib.import_module(f"medpipe.serving.{kind}")
         with TemporaryDirectory() as data:
             logged = Model.log(
