@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from medpipe.molecules.generation.params import BandParams, GanParams, SampleParams
 from medpipe.molecules.intake.params import IngestSmilesParams, SmilesSourceParams
+from medpipe.molecules.metrics.params import ScoreParams
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,8 @@ from medpipe.molecules.intake.params import IngestSmilesParams, SmilesSourcePara
         (BandParams, {"low": 0.8, "high": 0.7}, "low 0.8"),
         (GanParams, {"family": "oracle"}, "family"),
         (GanParams, {"batchsize": 3}, "batchsize"),
+        (GanParams, {"trainer": {"max_steps": 1, "seed": 2**32}}, "seed"),
+        (ScoreParams, {"seed": -1}, "seed"),
         (SampleParams, {"top_p": 0.0}, "top_p"),
         (SampleParams, {"temperature": 0.0}, "temperature"),
         (SampleParams, {"temperature": float("inf")}, "temperature"),

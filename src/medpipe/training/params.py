@@ -27,7 +27,7 @@ class TrainerParams(Params):
     """Set-up of the Trainer.
 
     Attributes:
-        seed: Seed of weights, data order and augmentation.
+        seed: Seed of weights, data order and augmentation, below 2^32: the number of the batch is put behind it.
         max_steps: Optimizer steps in all; of a GAN those of its generator.
         accelerator: ``auto`` takes the GPU where there is one.
         devices: Number of devices on this host, or ``auto`` for all. Several train together, a process each (DDP).
@@ -42,7 +42,7 @@ class TrainerParams(Params):
             the CPU, Triton on a GPU; the weights keep their names.
     """
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     max_steps: PositiveInt
     accelerator: str = "auto"
     devices: PositiveInt | Literal["auto"] = "auto"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from medpipe.core.params import Params
 
@@ -30,7 +30,7 @@ class ScoreParams(Params):
     fcd: bool = True
     nearest_train: int = Field(default=10000, ge=0)
     bootstrap_replicates: int = Field(default=1000, ge=0)
-    seed: int = 0
+    seed: NonNegativeInt = 0
     n_jobs: int = -1
     device: str = "auto"
     chemnet_batch: PositiveInt = 512
