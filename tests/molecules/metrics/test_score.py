@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from medpipe.core.errors import InputError
+from medpipe.molecules.metrics import reference as reference_module
 from medpipe.molecules.metrics.params import ScoreParams
 from medpipe.molecules.metrics.reference import Reference, load_references, reference_of
 from medpipe.molecules.metrics.score import score, score_against_test
@@ -152,6 +153,13 @@ def test_shipped_statistics_are_taken_where_they_are(tmp_path: Path, mode: str, 
     params = FAST.model_copy(update={"reference": mode})
     references = load_references({"Test": TEST}, kept=tmp_path / "kept", shipped=tmp_path, params=params)
     assert references["Test"].origin == origin
+
+
+def test_statistics_by_another_rdkit_are_computed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for made_by in (reference_module.MADE_BY, ["another"], ["another"]):
+        monkeypatch.setattr(reference_module, "MADE_BY", made_by)
+        load_references({"Test": TEST}, kept=tmp_path, params=FAST)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_missing_references_are_an_error(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from medpipe.molecules.intake.params import SmilesSourceParams
 from medpipe.molecules.intake.readers import FORMATS, holds_mol_blocks, read_lines
 from medpipe.molecules.intake.sources import provide
 from medpipe.molecules.metrics.params import ScoreParams
-from medpipe.molecules.metrics.reference import load_references
+from medpipe.molecules.metrics.reference import MADE_BY, load_references
 from medpipe.molecules.metrics.score import Score, score
 
 MOSES = "moses"
@@ -95,7 +95,7 @@ def _training(train: str | None, column: str, cache: Path, n_jobs: int) -> list[
 def _canonical(path: Path, column: str, cache: Path, n_jobs: int) -> list[str]:
     """Canonical SMILES of the valid molecules of a file, each once; kept by the content of the file."""
     strings = _read(path, column)
-    kept = cache / f"canonical-{digest(digest_path(path, cache), column)}.parquet"
+    kept = cache / f"canonical-{digest(MADE_BY, digest_path(path, cache), column)}.parquet"
     if not kept.exists():
         chunks = [strings[start : start + _CHUNK] for start in range(0, len(strings), _CHUNK)]
         written = parallel(_canonical_chunk, chunks, n_jobs=n_jobs, description=None)

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from medpipe.molecules.metrics.parse import Molecules, read_molecules
 from medpipe.molecules.metrics.properties import PROPERTIES
 
 DEFINITIONS = 2  # goes up when a definition changes, so that kept references are computed anew
+MADE_BY = [DEFINITIONS, version("rdkit")]
+"""What kept statistics depend on beside the molecules: RDKit writes the SMILES and makes fragments and fingerprints."""
 SHIPPED = {"Test": "test_stats.npz", "TestSF": "test_scaffolds_stats.npz"}
 _ARRAYS, _COUNTS = "arrays.npz", "counts.json"
 _logger = logging.getLogger(__name__)
@@ -184,7 +187,7 @@ def kept_reference(smiles: Sequence[str], kept: Path, params: ScoreParams, *, wi
     from medpipe.training.device import torch_device
 
     strings = list(smiles)
-    folder = kept / digest(DEFINITIONS, params.fcd, strings, *(["physchem"] if with_physchem else []))
+    folder = kept / digest(MADE_BY, params.fcd, strings, *(["physchem"] if with_physchem else []))
     if not folder.exists():
         reference_of(
             strings,

@@ -21,7 +21,7 @@ from medpipe.molecules.metrics.fcd import frechet_distance
 from medpipe.molecules.metrics.fingerprints import N_WORDS, Packed, morgan, nearest, unpack_bytes
 from medpipe.molecules.metrics.fragments import cosine_similarity
 from medpipe.molecules.metrics.params import ScoreParams
-from medpipe.molecules.metrics.reference import DEFINITIONS, Reference, References, kept_reference
+from medpipe.molecules.metrics.reference import MADE_BY, Reference, References, kept_reference
 
 NEAR = 0.9
 """A Tanimoto similarity of Morgan fingerprints from which two molecules are nearly the same."""
@@ -44,7 +44,7 @@ class Training:
         self.smiles = list(smiles)
         self.folder = folder
         self.params = params
-        self._key = digest(DEFINITIONS, self.smiles)
+        self._key = digest(MADE_BY, self.smiles)
 
     def draw(self, n: int) -> Reference:
         """Statistics of ``n`` of the molecules (of all, where there are fewer), drawn with the seed."""
