@@ -1,6 +1,8 @@
-"""Workers that are ended before they have loaded their model."""
+"""Workers and places that must not be lost."""
 
 import asyncio
+import os
+import shutil
 import time
 from pathlib import Path
 
@@ -30,8 +32,47 @@ def _workers() -> list[psutil.Process]:
 def test_who_stops_does_not_wait_for_a_model_to_be_loaded(
     saved_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    spec = WorkerSpec("nodules", saved_models["nodules"], "nodules", None, ServeParams())
-    assert asyncio.run(_open_and_close(spec)) < 2
+    model = shutil.copytree(saved_models["generator"], tmp_path / "model")
+    (checkpoint,) = model.rglob("*.safetensors")
+    checkpoint.unlink()
+    os.mkfifo(checkpoint)  # whoever loads it waits for ever
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    assert asyncio.run(_open_and_close(WorkerSpec("generator", model, "generator", None, ServeParams()))) < 60
     assert _workers() == []
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+async def _use_without_room(pool: Pool) -> None:
+    shutil.rmtree(pool._folder)
+    for _ in range(3):
+        with pytest.raises(OSError, match="No such file"):
+            async with pool.place():
+                raise AssertionError
+    assert pool.state["waiting"] == 0
+
+
+def test_a_disk_that_cannot_be_written_takes_no_place_for_ever(saved_models: dict[str, Path]) -> None:
+    pool = Pool(WorkerSpec("generator", saved_models["generator"], "generator", None, ServeParams(queue=0)))
+    asyncio.run(_use_without_room(pool))
+
+
+async def _be_asked_by_who_cannot_be_asked(pool: Pool) -> None:
+    async def gone() -> bool:
+        raise ConnectionError
+
+    await pool.open()
+    for _ in range(2):
+        async with pool.place() as place:
+            with pytest.raises(ConnectionError):
+                await place.work("molecules", gone)
+    await pool.close()
+
+
+def test_a_worker_is_not_lost_with_a_caller(saved_models: dict[str, Path]) -> None:
+    limits = ServeParams(max_wait_s=5)
+    asyncio.run(
+        _be_asked_by_who_cannot_be_asked(
+            Pool(WorkerSpec("generator", saved_models["generator"], "generator", None, limits))
+        )
+    )

@@ -14,6 +14,7 @@ from typing import Any
 
 from medpipe.core.errors import InputError
 from medpipe.serving.server.refusal import Refusal
+from medpipe.serving.server.services import failed_at
 from medpipe.serving.server.worker import Answer, Job, Worker, WorkerGoneError, WorkerSpec
 
 MAX_RETRY_AFTER_S = 600
@@ -140,8 +141,8 @@ class Pool:
                 429, "queue_full", f"{self._inside} requests are worked on or wait, and no more may wait.",
                 retry_after_s=self._retry_after_s(),
             )  # fmt: skip
-        self._inside += 1
         folder = Path(tempfile.mkdtemp(dir=self._folder))
+        self._inside += 1
         try:
             yield Place(self, folder)
         finally:
@@ -158,9 +159,12 @@ class Pool:
                 503, "waited_too_long", f"No worker was free within {self._params.max_wait_s:g} s.",
                 retry_after_s=self._retry_after_s(),
             ) from error  # fmt: skip
-        if await gone():
+        try:
+            if await gone():
+                raise Refusal(499, "client_gone", "Nobody waits for the answer any more.")
+        except BaseException:
             self._idle.put_nowait(worker)
-            raise Refusal(499, "client_gone", "Nobody waits for the answer any more.")
+            raise
         return await asyncio.shield(self._ask(worker, job))
 
     async def _ask(self, worker: Worker, job: Job) -> Answer:
@@ -179,6 +183,9 @@ class Pool:
                 503, "worker_ended", "The process that worked on this request ended: too little memory, or a damaged "
                 "file that a decoder does not survive. Do not send it again unchanged.",
             ) from error  # fmt: skip
+        except Exception:
+            self._lose(worker, "its answer could not be read")
+            raise
         finally:
             self._working -= 1
             self._mean_s = _MEMORY * self._mean_s + (1 - _MEMORY) * (time.monotonic() - start)
@@ -209,10 +216,11 @@ class Pool:
             attempt += 1
             try:
                 self._ready(await self._blocking(self._start, self._spec))
-            except InputError as error:
+            except Exception as error:  # such as no memory for another process: it is tried again
                 if self._closing:
                     return
-                _logger.error("A worker could not be started again: %s", error)
+                reason = str(error) if isinstance(error, InputError) else failed_at(error)
+                _logger.error("A worker could not be started again: %s", reason)
             else:
                 _logger.info("A worker was started again")
                 return

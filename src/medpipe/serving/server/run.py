@@ -104,7 +104,7 @@ async def _follow(pool: Pool, follow: Follow) -> None:
                 await pool.renew(spec)
                 _logger.info("Now serving %s version %s", spec.name, spec.version)
         except Exception as error:
-            if spec is not None:  # it was fetched and cannot be loaded: not again with each look
+            if spec is not None and isinstance(error, InputError):  # it cannot be loaded: not again with each look
                 unfit |= {spec.version}
             reason = str(error) if isinstance(error, InputError) else failed_at(error)
             _logger.warning("The model stays as it is: looking for another one failed: %s", reason)
