@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def used(tmp_path_factory: pytest.TempPathFactory, gone: str) -> Path:
     """A project with runs of all kinds, a champion, a challenger and data."""
     project = make_project(tmp_path_factory.mktemp("used") / "project")
     shelf = Shelf(project)
-    client, start = shelf.client, 1_760_000_000_000
+    client, start = shelf.client, int(time.time() * 1000)  # a run is not older than its process
     experiment = client.get_run(shelf.run_id).info.experiment_id
     runs = [
         ("FINISHED", {"kedro.pipeline": "imaging", "kedro.env": "base"}),
