@@ -47,7 +47,8 @@ def test_wheels_are_pinned(source: WheelSource):
 
 def test_the_phantom_is_generated_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     made: list[tuple[Path, int]] = []
-    monkeypatch.setattr("medpipe.ct.phantom.cohort.write_cohort", lambda folder, _, n_jobs: made.append((folder, n_jobs)))
+    writer = "medpipe.ct.phantom.cohort.write_cohort"
+    monkeypatch.setattr(writer, lambda folder, _, n_jobs: made.append((folder, n_jobs)))
     assert provide(CTSourceParams(n_jobs=1), tmp_path) == tmp_path
     assert made == [(tmp_path, 1)]
 
