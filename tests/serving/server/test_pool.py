@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -26,7 +27,12 @@ async def _open_and_close(spec: WorkerSpec, before: set[psutil.Process]) -> floa
 
 
 def _workers() -> set[psutil.Process]:
-    return {child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())}
+    found = set()
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # or one that has ended and waits to be fetched
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.add(child)
+    return found
 
 
 def test_who_stops_does_not_wait_for_a_model_to_be_loaded(
